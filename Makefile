@@ -1,0 +1,43 @@
+# Each target does all set-up on a fresh machine: Python >= 3.11 and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test test-slow check format schema clean
+
+demo: $(STAMP) ## quickstart: build -> run -> analyse, offline
+	$(BIN)/steerhouse run quickstart
+	@echo
+	$(BIN)/steerhouse analyse steerability --experiment quickstart
+	@echo
+	$(BIN)/steerhouse analyse planted_truth --experiment quickstart
+	@$(BIN)/python -m runners.next_steps
+
+test: $(STAMP) check ## lint, types, tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: $(STAMP) ## everything, the long ones too
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(STAMP) ## lint, format, types, JSON Schemas, specs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/steerhouse schema --check
+	$(BIN)/steerhouse check
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schema: $(STAMP)
+	$(BIN)/steerhouse schema
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv data

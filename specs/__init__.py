@@ -1,0 +1,1 @@
+"""What is asked: YAML specs of concepts, variants, methods, models and experiments."""

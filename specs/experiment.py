@@ -1,0 +1,90 @@
+"""Experiment specs: a cross product of names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+)
+
+from specs import checks
+from specs.parts import (
+    Combination,
+    Layer,
+    Many,
+    Norm,
+    Operator,
+    Part,
+    Scope,
+    Some,
+    Spec,
+    Split,
+    Text,
+    Unique,
+)
+
+
+def _layers_tag(value: Any) -> str:
+    return "<word>" if isinstance(value, str) else "<list>"
+
+
+Layers = Annotated[
+    Annotated[Literal["all", "best"], Tag("<word>")] | Annotated[Some[Layer], Tag("<list>")],
+    Discriminator(_layers_tag),
+    BeforeValidator(checks.layers),
+]
+
+
+class Nulls(Part):
+    """How many null vectors ride along at each fitted vector's chosen layer."""
+
+    random: int = Field(default=0, ge=0)
+    """Random directions of the fitted vector's length."""
+    label_shuffled: int = Field(default=0, ge=0)
+    """Vectors fitted on labels shuffled by question."""
+
+
+class Experiment(Spec):
+    """A cross product of names, globs or `tag:WORD`."""
+
+    models: Some[Text]
+    """Model specs."""
+    concepts: Some[Text]
+    """Concept specs."""
+    methods: Some[Text] = ("mean_difference",)
+    """Method specs."""
+    fit_variants: Some[Text] = ("base",)
+    """Variants that vectors are fitted on."""
+    variants: Some[Text] = ("base",)
+    """Variants that vectors are evaluated on."""
+    layers: Layers = "all"
+    """`all`, a list, or `best`: the layer that the validation split chooses."""
+    multipliers: Some[float] = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
+    """Signed factors on the vector."""
+    operators: Some[Operator] = ("add",)
+    """How the vector is applied."""
+    scopes: Some[Scope] = ("answer",)
+    """Where it is applied: `answer` = from the last prompt token on, `decision` = from the
+    decision position on."""
+    norms: Unique[Norm] = ()
+    """Norms that replace those of the methods; none: each method's own."""
+    seeds: Some[int] = (0,)
+    """Seeds of whatever is drawn."""
+    nulls: Nulls = Nulls()
+    """Null vectors at the chosen layer."""
+    splits: Some[Split] = ("validation", "test")
+    """Splits that are evaluated."""
+    limit: int | None = Field(default=None, ge=1)
+    """At most so many evaluated items a split, never training items."""
+    unfit_items: Literal["refuse", "drop"] = "refuse"
+    """What happens to items without a decision position or beyond the context: the run is
+    refused, or they are dropped and recorded."""
+    include: Many[Combination] = ()
+    """Further combinations beside the cross product, each a mapping such as
+    {concept: x, variant: y}; keys: model, concept, method, fit_variant, variant."""
+    exclude: Many[Combination] = ()
+    """Combinations taken out, each a mapping of the same keys to names or globs."""

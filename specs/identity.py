@@ -1,0 +1,31 @@
+"""Ids: 16 hex digits of SHA-256 over canonical JSON of what a thing is ABOUT (DESIGN 6).
+
+Never in an id: who made it, when, batch sizes, devices, versions, names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+NUMERICS = {"dataset": 1, "variant": 1, "model": 1, "vector": 1, "evaluation": 1, "run": 1}
+"""Raised by one when our own code changes a number under the same spec (kinds not named: never)."""
+
+
+def canonical_json(value: Any) -> str:
+    """Return `value` as JSON with sorted keys and no spaces; NaN and infinities are refused."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def sha256(text: str | bytes) -> str:
+    """Return the 64 hex digits of SHA-256 of `text` (UTF-8 where it is a string)."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def identity(kind: str, **about: Any) -> str:
+    """Return the id of a thing of `kind`, e.g. `identity("run", vector_id=..., scope="answer")`."""
+    numerics = {"numerics": NUMERICS[kind]} if kind in NUMERICS else {}
+    return sha256(canonical_json({"kind": kind, **numerics, **about}))[:16]

@@ -1,0 +1,50 @@
+"""Names that one spec says of others: whether something bears them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from specs.document import Loc
+from specs.faults import Refused
+from specs.reader import place
+from specs.schema import Concept, Experiment, Spec
+
+if TYPE_CHECKING:
+    from specs.catalog import Catalog
+
+NAMED_BY = {
+    "models": "models",
+    "concepts": "concepts",
+    "methods": "methods",
+    "fit_variants": "variants",
+    "variants": "variants",
+}
+"""Fields of an experiment, and the kinds of spec that they name."""
+
+
+def faults(spec: Spec, catalog: Catalog) -> list[str]:
+    """Return one line for each name, glob or tag in `spec` that stands for no spec of `catalog`."""
+    lines = []
+    for loc, kind, pattern in _names(spec):
+        try:
+            if not catalog.match(kind, pattern):
+                lines.append(f"{place(spec, loc)}: {catalog.unmatched(kind, pattern)}")
+        except Refused:
+            continue  # a file that must be read for its tags has faults, which are told as its own
+    return lines
+
+
+def _names(spec: Spec) -> Iterator[tuple[Loc, str, str]]:
+    """Yield place, kind and pattern of whatever `spec` names."""
+    if isinstance(spec, Concept):
+        for index, truth in enumerate(spec.planted):
+            yield ("planted", index, "variant"), "variants", truth.variant
+    if isinstance(spec, Experiment):
+        for field, kind in NAMED_BY.items():
+            for index, pattern in enumerate(getattr(spec, field)):
+                yield (field, index), kind, pattern
+        for field in ("include", "exclude"):
+            for index, axes in enumerate(getattr(spec, field)):
+                for axis, pattern in axes.items():
+                    yield (field, index, axis), NAMED_BY[f"{axis}s"], pattern

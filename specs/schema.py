@@ -1,0 +1,65 @@
+"""Every class behind the YAML, and which kind of spec each is (DESIGN 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.concept import (
+    Concept,
+    Fields,
+    FileSource,
+    HubSource,
+    InlineQuestion,
+    InlineSource,
+    OptionOrders,
+    Persona,
+    Planted,
+    Source,
+    Splits,
+)
+from specs.experiment import Experiment, Nulls
+from specs.method import FittedMethod, LabelShuffled, MeanDifference, Method, Random, VectorFile
+from specs.model import Model
+from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.variant import Variant
+
+__all__ = [
+    "KINDS",
+    "Concept",
+    "Experiment",
+    "Fields",
+    "FileSource",
+    "FittedMethod",
+    "HubSource",
+    "InlineQuestion",
+    "InlineSource",
+    "LabelShuffled",
+    "MeanDifference",
+    "Method",
+    "Model",
+    "Norm",
+    "Nulls",
+    "Operator",
+    "OptionOrders",
+    "Part",
+    "Persona",
+    "Planted",
+    "Random",
+    "Read",
+    "Scope",
+    "Source",
+    "Spec",
+    "Split",
+    "Splits",
+    "Variant",
+    "VectorFile",
+]
+
+KINDS: dict[str, Any] = {
+    "concepts": Concept,
+    "variants": Variant,
+    "methods": Method,
+    "models": Model,
+    "experiments": Experiment,
+}
+"""Folder name of each kind of spec, and its class."""

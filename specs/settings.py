@@ -1,0 +1,18 @@
+"""Where a command reads and writes: the three options that every command takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Folders of one invocation (DESIGN 9)."""
+
+    home: Path = Path("data")
+    """Holds `datasets/`, `vectors/`, `staged/`, `reports/` and `warehouse.duckdb`."""
+    specs: tuple[Path, ...] = ()
+    """Spec folders of the user, searched before the shipped one."""
+    sources: tuple[Path, ...] = ()
+    """Local mirrors of Hub data sets: `<source>/<org>/<name>/<file>`."""
