@@ -1,0 +1,101 @@
+"""Which questions fit the vector, which choose the layer, and which are reported (DESIGN 3)."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import get_args
+
+from specs.faults import Refused
+from specs.schema import Concept, Split, Splits
+
+from .questions import Question
+from .refusals import first_few, place
+from .sources import Source
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+Assigned = dict[Split, list[Question]]
+
+
+def assign(concept: Concept, source: Source, questions: list[Question]) -> Assigned:
+    """Return the questions of each split in dataset order; Refused where a split stays empty.
+
+    `grouped` is ordered by question_id (a hash), so the first n of a split are a random sample;
+    `tan2024` is in shuffled order, `given` in the source's. Shares that sum to less than 1 leave
+    questions unused.
+    """
+    if concept.splits.by == "given":
+        assigned = _given(concept, source, questions)
+    elif concept.splits.by == "tan2024":
+        assigned = _tan2024(concept.splits, len(source.rows), questions)
+    else:
+        assigned = _grouped(concept.splits, questions)
+    _refuse_empty(concept, assigned, questions)
+    return assigned
+
+
+def cuts(splits: Splits, n: int) -> list[tuple[Split, int, int]]:
+    """Return (split, start, end) over n things in order, each bound rounded half up."""
+    bounds, share = [0], 0.0
+    for split in SPLITS:
+        share += getattr(splits, split)
+        bounds.append(min(n, math.floor(share * n + 0.5 + 1e-9)))
+    return [(split, bounds[i], bounds[i + 1]) for i, split in enumerate(SPLITS)]
+
+
+def shuffled(n: int) -> list[int]:
+    """Return 0..n-1 as Tan et al. shuffle a dataset (repepo, `Random(0).shuffle`)."""
+    order = list(range(n))
+    random.Random(0).shuffle(order)
+    return order
+
+
+def _grouped(splits: Splits, questions: list[Question]) -> Assigned:
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.question_id, []).append(question)
+    order = sorted(groups)
+    return {
+        split: [question for group in order[start:end] for question in groups[group]]
+        for split, start, end in cuts(splits, len(order))
+    }
+
+
+def _tan2024(splits: Splits, n_rows: int, questions: list[Question]) -> Assigned:
+    """Shuffle all rows of the source, those left out too, so that every row lands as theirs."""
+    by_row = {question.source_row - 1: question for question in questions}
+    order = shuffled(n_rows)
+    return {
+        split: [by_row[row] for row in order[start:end] if row in by_row]
+        for split, start, end in cuts(splits, n_rows)
+    }
+
+
+def _given(concept: Concept, source: Source, questions: list[Question]) -> Assigned:
+    field = concept.splits.field
+    assigned: Assigned = {split: [] for split in SPLITS}
+    lines = []
+    for question in questions:
+        value = question.source_fields.get(str(field))
+        if value in SPLITS:
+            assigned[value].append(question)
+        else:
+            lines.append(
+                f"{source.row(question.source_row)}: {field} is {value!r}; "
+                f"splits by given need one of {', '.join(SPLITS)}"
+            )
+    if lines:
+        raise Refused(*first_few(lines, source.where))
+    return assigned
+
+
+def _refuse_empty(concept: Concept, assigned: Assigned, questions: list[Question]) -> None:
+    empty = [
+        split for split in SPLITS if not assigned[split] and getattr(concept.splits, split) > 0
+    ]
+    if empty:
+        n = len({question.question_id for question in questions})
+        raise Refused(
+            f"{place(concept)}: dataset too small for a split: {n} different questions leave "
+            f"{' and '.join(empty)} without any; add questions, or set splits.{empty[0]} to 0"
+        )
