@@ -1,0 +1,144 @@
+"""From hidden states to the numbers that are kept: two answer logits and their probability mass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from runners.architecture import parts
+
+ROWS = 256
+"""Hidden states unembedded at once: items x chains x vocabulary never exists."""
+VOCABULARY = 16384
+"""Rows of a half precision head that are widened to float32 at once."""
+
+
+class Answers(NamedTuple):
+    """What a model says at the decision position, float32 on the CPU, all of the same shape."""
+
+    logit_diff: Tensor
+    """logit(positive) - logit(negative), of the first tokens in which the completions differ."""
+    answer_logmass: Tensor
+    """log(p(positive) + p(negative))."""
+    largest: Tensor
+    """The larger of the two logits in absolute value."""
+
+
+def answers(
+    model: nn.Module, hidden: Tensor, positive: Sequence[int], negative: Sequence[int]
+) -> Answers:
+    """Return [B, n] answers of `hidden` [B, n, d_model], after the final norm, for B token pairs.
+
+    The head is applied in float32, whatever the model's dtype: logits rounded to bfloat16 would
+    lose the differences that steering makes.
+    """
+    batch, n, _ = hidden.shape
+    head, flat = Head(model), hidden.flatten(0, 1)
+    tokens = sorted({*positive, *negative})
+    place = {token: i for i, token in enumerate(tokens)}
+    logits = torch.unflatten(head.logits(flat, tokens), 0, (batch, n))
+    wanted = [[place[p], place[q]] for p, q in zip(positive, negative, strict=True)]
+    index = torch.tensor(wanted, device=logits.device)[:, None].expand(batch, n, 2)
+    pair = logits.gather(-1, index)
+    mass = pair.logsumexp(-1) - torch.unflatten(head.log_total(flat), 0, (batch, n))
+    return Answers(
+        (pair[..., 0] - pair[..., 1]).float().cpu(),
+        mass.float().cpu(),
+        pair.abs().amax(-1).float().cpu(),
+    )
+
+
+def log_probabilities(model: nn.Module, hidden: Tensor, tokens: Sequence[int]) -> Tensor:
+    """Return log p(token) for each row of `hidden` [N, d_model], float32 [N] on the CPU."""
+    head = Head(model)
+    unique = sorted(set(tokens))
+    place = torch.tensor([[unique.index(token)] for token in tokens])
+    logits = head.logits(hidden, unique)
+    chosen = logits.gather(1, place.to(logits.device))[:, 0]
+    return (chosen - head.log_total(hidden)).float().cpu()
+
+
+class Head:
+    """A model's own way from hidden states to logits: its head, caps, scales and biases.
+
+    The model itself is called, with a decoder that returns given hidden states and a head that
+    keeps some rows only (research/fast-sweep.md 2): no family's arithmetic is written again.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        head: Any = model.get_output_embeddings()  # type: ignore[operator]
+        self.model, self.decoder = model, parts(model).decoder
+        self.weight, self.bias = head.weight, head.bias
+        self.name = next(name for name, module in model.named_modules() if module is head)
+        self.dtype = torch.promote_types(self.weight.dtype, torch.float32)
+
+    def logits(self, hidden: Tensor, tokens: Sequence[int]) -> Tensor:
+        """Return the logits [N, len(tokens)] of `hidden` [N, d_model], float32 or wider."""
+        rows = torch.tensor(tokens, device=self.weight.device)
+        swapped = self._rows(rows)
+        return torch.cat([self._call(part, swapped) for part in torch.split(hidden, ROWS)])
+
+    def log_total(self, hidden: Tensor) -> Tensor:
+        """Return log of the summed exponentials [N] over the whole vocabulary."""
+        size = len(self.weight)
+        step = size if self.weight.dtype == self.dtype else VOCABULARY
+        slices = [slice(start, start + step) for start in range(0, size, step)]
+        totals = []
+        for rows in slices:
+            swapped = self._rows(rows)
+            parts_of = [
+                self._call(part, swapped).logsumexp(-1) for part in torch.split(hidden, ROWS)
+            ]
+            totals.append(torch.cat(parts_of))
+        return torch.stack(totals).logsumexp(0)
+
+    def _rows(self, rows: Tensor | slice) -> dict[str, Tensor]:
+        """Return the head's parameters with only `rows` of the vocabulary."""
+        kept = {f"{self.name}.weight": self.weight[rows].to(self.dtype)}
+        if self.bias is not None:
+            kept[f"{self.name}.bias"] = self.bias[rows].to(self.dtype)
+        return kept
+
+    def _call(self, hidden: Tensor, swapped: dict[str, Tensor]) -> Tensor:
+        given = hidden[None].to(self.weight.device, self.dtype)
+        asked = {"input_ids": torch.zeros(1, 1, dtype=torch.long, device=given.device)}
+        with _handing(self.decoder, given):
+            # With tie_weights a tied embedding would shrink along with the head.
+            output = torch.func.functional_call(
+                self.model, swapped, (), {**asked, "use_cache": False}, tie_weights=False
+            )
+        logits: Tensor = output.logits[0]
+        return logits
+
+
+class _Handed:
+    """A decoder's output that holds hidden states and nothing else, whatever field is asked for."""
+
+    def __init__(self, hidden: Tensor) -> None:
+        self.last_hidden_state = hidden
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return (self.last_hidden_state,)[index]
+
+
+@contextmanager
+def _handing(decoder: nn.Module, hidden: Tensor) -> Iterator[None]:
+    """Let `decoder` return `hidden` without computing anything, while the context lasts."""
+    own = vars(decoder).get("forward")
+    decoder.forward = lambda *_args, **_kwargs: _Handed(hidden)
+    try:
+        yield
+    finally:
+        # accelerate keeps a forward of its own here: it has to come back.
+        if own is None:
+            del decoder.forward
+        else:
+            decoder.forward = own

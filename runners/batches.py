@@ -1,0 +1,55 @@
+"""Which items share a pass: alike in length, within a budget of tokens, always the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runners.load import LoadedModel
+    from runners.positions import TokenisedItem
+
+CPU_TOKENS = 8192
+"""A budget whose working memory stays within a few GB for models that a CPU can run."""
+GPU_TOKENS = (1024, 65536)
+"""Fewest and most tokens of a batch on a GPU; more than that no longer raises its speed."""
+WORKING_ROWS = 64
+"""Rows of width d_model that a token occupies while a block runs: residual stream, newborn chains,
+queries, keys, values, a gated MLP of about four times the width, and attention."""
+
+
+def batches(items: Sequence[TokenisedItem], tokens_per_batch: int) -> list[list[int]]:
+    """Return indices into `items`, cut into batches of at most `tokens_per_batch` padded tokens.
+
+    Batches are contiguous in (shared tokens, length, index), so that padding is small, stems are
+    equally long, and the same items always meet; an item over the budget is alone.
+    """
+
+    def key(i: int) -> tuple[int, int, int]:
+        return len(items[i].shared), items[i].decision, i
+
+    cut: list[list[int]] = []
+    for i in sorted(range(len(items)), key=key):
+        alike = cut and len(items[cut[-1][0]].shared) == len(items[i].shared)
+        padded = (items[i].decision + 1) * (len(cut[-1]) + 1) if cut else 0
+        if alike and padded <= tokens_per_batch:
+            cut[-1].append(i)
+        else:
+            cut.append([i])
+    return cut
+
+
+def default_tokens_per_batch(loaded: LoadedModel) -> int:
+    """Return the token budget where none is asked for.
+
+    On a CPU 8192. On a GPU half of its free memory divided by what a token needs, between 1024 and
+    65536: a key and a value of width d_model in every layer, and 64 rows of d_model to work with.
+    """
+    import torch
+
+    if loaded.device.type != "cuda":
+        return CPU_TOKENS
+    free, _ = torch.cuda.mem_get_info(loaded.device)
+    per_token = (2 * loaded.n_layers + WORKING_ROWS) * loaded.d_model * loaded.dtype.itemsize
+    fewest, most = GPU_TOKENS
+    return max(fewest, min(most, free // 2 // per_token))

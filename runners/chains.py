@@ -1,0 +1,167 @@
+"""The fast sweep: every layer and multiplier of a batch from one pass over its prompts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from runners.answers import Answers, answers, log_probabilities
+from runners.masks import Stem
+from runners.nonfinite import refuse_nonfinite
+from runners.trunk import Trunk, grow, prefill, split
+
+if TYPE_CHECKING:
+    from runners.load import LoadedModel
+    from runners.positions import TokenisedItem
+
+FEWEST, MOST = 32, 256
+"""Chains of one pass over the stem."""
+
+
+class Sweep(NamedTuple):
+    """The numbers of a batch of B items, in the order given; everything on the CPU."""
+
+    unsteered: Answers
+    """[B]."""
+    prefix_logprob: Tensor
+    """float32 [B]: sum of log p of the shared tokens, unsteered; 0 where there are none."""
+    steered: dict[int, Answers]
+    """layer -> [B, n], the rows of its births in order."""
+
+
+class _Group(NamedTuple):
+    """Items whose stems are equally long."""
+
+    items: Sequence[TokenisedItem]
+    trunk: Trunk
+    stems: list[list[int]]
+
+
+def sweep(
+    loaded: LoadedModel,
+    items: Sequence[TokenisedItem],
+    births: Mapping[int, Tensor],
+    scope: str,
+) -> Sweep:
+    """Return the answers of `items` unsteered, and with every row of `births` added.
+
+    `births` maps a layer to float32 [n, d_model], rows of multiplier times vector, each added to
+    the output of that block at the positions of `scope`. Exact where
+    `runners.architecture.why_not_exact` is None; the method is research/fast-sweep.md's C.
+
+    Raises:
+        Refused: a prompt of one token, a number that is not finite, or a block that is handed
+            arguments the sweep does not know.
+    """
+    unknown = [layer for layer in births if not 0 <= layer < loaded.n_layers]
+    if unknown:
+        raise ValueError(f"layers {unknown} of a model with {loaded.n_layers}")
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for i, item in enumerate(items):
+        by_length[1 if scope == "decision" else 1 + len(item.shared)].append(i)
+    places = [i for group in by_length.values() for i in group]
+    with torch.inference_mode():
+        swept = [
+            _sweep_alike(loaded, [items[i] for i in group], births, length)
+            for length, group in by_length.items()
+        ]
+    result = _joined(swept, torch.tensor(places).argsort())
+    refuse_nonfinite(loaded, items, births, scope, result.unsteered, result.steered)
+    return result
+
+
+def _sweep_alike(
+    loaded: LoadedModel,
+    items: Sequence[TokenisedItem],
+    births: Mapping[int, Tensor],
+    length: int,
+) -> Sweep:
+    """Return the sweep of items whose stems all have `length` tokens."""
+    trunks, stems = split(items, length)
+    group = _Group(items, prefill(loaded, trunks), stems)
+    unsteered: Answers | None = None
+    steered: dict[int, list[Answers]] = {layer: [] for layer in sorted(births)}
+    for chunk in _chunks(births, _chains_at_once(group)):
+        hidden = grow(loaded, group.trunk, stems, Stem.line(length), chunk)
+        found = _answers(loaded, group, hidden[:, :, -1])
+        if unsteered is None:
+            unsteered = Answers(*(part[:, 0] for part in found))
+            prefix = _prefix_logprob(loaded, group, hidden[:, 0])
+        sizes = [1, *(len(rows) for rows in chunk.values())]
+        by_layer = zip(*(torch.split(part, sizes, 1) for part in found), strict=True)
+        next(by_layer)
+        for layer, columns in zip(chunk, by_layer, strict=True):
+            steered[layer].append(Answers(*columns))
+    assert unsteered is not None  # _chunks yields at least once
+    nothing = torch.empty(len(items), 0)
+    layers = {
+        layer: Answers(*(torch.cat([nothing, *column], 1) for column in zip(*found, strict=True)))
+        if found
+        else Answers(nothing, nothing, nothing)
+        for layer, found in steered.items()
+    }
+    return Sweep(unsteered, prefix, layers)
+
+
+def _answers(loaded: LoadedModel, group: _Group, hidden: Tensor) -> Answers:
+    """Return the answers [B, chains] read from the last row of every chain."""
+    positive = [item.positive[0] for item in group.items]
+    negative = [item.negative[0] for item in group.items]
+    return answers(loaded.model, hidden, positive, negative)
+
+
+def _chains_at_once(group: _Group) -> int:
+    """As many as the trunk has slots per stem row, so that no pass is larger than the prefill.
+
+    Within 32 and 256: fewer would repeat the unsteered chain too often, and the masks of more grow
+    with their square.
+    """
+    slots, rows = group.trunk.attended.shape[1], len(group.stems[0])
+    return max(FEWEST, min(MOST, slots // rows))
+
+
+def _chunks(births: Mapping[int, Tensor], most: int) -> Iterator[dict[int, Tensor]]:
+    """Yield the births in order of layer, at most `most` rows at once; once if there are none."""
+    chunk: dict[int, Tensor] = {}
+    room = most
+    for layer in sorted(births):
+        left = births[layer]
+        while len(left):
+            chunk[layer], left = left[:room], left[room:]
+            room -= len(chunk[layer])
+            if not room:
+                yield chunk
+                chunk, room = {}, most
+    if chunk or not any(len(rows) for rows in births.values()):
+        yield chunk
+
+
+def _prefix_logprob(loaded: LoadedModel, group: _Group, unsteered: Tensor) -> Tensor:
+    """Return the log-probability [B] of the shared tokens; `unsteered` is [B, R, d_model].
+
+    Each is predicted by the row before it: in the stem, or at the end of the trunk.
+    """
+    rows = torch.cat([group.trunk.hidden, unsteered], 1)
+    total = torch.zeros(len(group.items))
+    tokens = [token for item in group.items for token in item.shared]
+    if not tokens:
+        return total
+    owner = [b for b, item in enumerate(group.items) for _ in item.shared]
+    before = [j - len(item.shared) - 1 for item in group.items for j in range(len(item.shared))]
+    found = log_probabilities(loaded.model, rows[owner, before], tokens)
+    return total.index_add(0, torch.tensor(owner), found)
+
+
+def _joined(swept: Sequence[Sweep], order: Tensor) -> Sweep:
+    """Return the sweeps of several groups as one, with items in `order`."""
+
+    def join(columns: Sequence[Answers]) -> Answers:
+        return Answers(*(torch.cat(column)[order] for column in zip(*columns, strict=True)))
+
+    layers = {layer: join([part.steered[layer] for part in swept]) for layer in swept[0].steered}
+    prefix = torch.cat([part.prefix_logprob for part in swept])[order]
+    return Sweep(join([part.unsteered for part in swept]), prefix, layers)

@@ -1,0 +1,78 @@
+"""Activations of both completions at every layer, from one pass over the prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from runners.architecture import parts
+from runners.batches import batches
+from runners.hooks import reading
+from runners.masks import Stem
+from runners.trunk import grow, prefill, split
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    from runners.load import LoadedModel
+    from runners.positions import TokenisedItem
+
+FORK = Stem((None, 0, 0))
+"""The decision token, and after it the first differing token of either completion."""
+
+
+class Activations(NamedTuple):
+    """Residual stream at read position `answer_token`, float32 on the CPU."""
+
+    positive: Tensor
+    """[n, layers, d_model]: output of every block at the first differing token."""
+    negative: Tensor
+    """[n, layers, d_model]."""
+    residual_norm: Tensor
+    """[layers]: mean length over items and both completions."""
+
+
+def read_activations(
+    loaded: LoadedModel, items: Sequence[TokenisedItem], tokens_per_batch: int
+) -> Activations:
+    """Return the activations of n items, in the order given.
+
+    Raises:
+        Refused: a prompt of one token, or activations that are not finite.
+    """
+    read = torch.empty(len(items), 2, loaded.n_layers, loaded.d_model)
+    for batch in batches(items, tokens_per_batch):
+        read[batch] = _read_batch(loaded, [items[i] for i in batch])
+    _refuse_nonfinite(loaded, items, read)
+    return Activations(read[:, 0], read[:, 1], read.norm(dim=-1).mean((0, 1)))
+
+
+def _read_batch(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> Tensor:
+    """Return [B, 2, layers, d_model], positive and negative."""
+    rows: list[Tensor] = []
+
+    def keep(_layer: int, hidden: Tensor) -> None:
+        rows.append(hidden[:, 1:].float().cpu())
+
+    with torch.inference_mode():
+        trunks, decisions = split(items, 1)
+        trunk = prefill(loaded, trunks)
+        stems = [
+            [*decision, item.positive[0], item.negative[0]]
+            for decision, item in zip(decisions, items, strict=True)
+        ]
+        with reading(parts(loaded.model).blocks, keep):
+            grow(loaded, trunk, stems, FORK, {})
+    return torch.stack(rows, 2)
+
+
+def _refuse_nonfinite(loaded: LoadedModel, items: Sequence[TokenisedItem], read: Tensor) -> None:
+    bad = (~read.isfinite()).any(-1).any(1).nonzero().tolist()
+    if bad:
+        i, layer = bad[0]
+        raise Refused(
+            f"item {items[i].item_id}: its activations at layer {layer} are not finite in "
+            f"{str(loaded.dtype).removeprefix('torch.')}; load the model in dtype float32"
+        )

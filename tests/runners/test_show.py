@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from builders.dataset import open_built
+from runners.show_command import show
+from specs.faults import Refused
+from specs.settings import Settings
+from tests.runners import tokenizers, toy_models
+
+CONCEPT = """\
+description: Likes tea.
+source:
+  inline:
+    - {question: "Tea one?", positive: "Yes please", negative: "No thanks", part: train}
+    - {question: "Tea zero?", positive: "Yes please", negative: "No thanks", part: validation}
+    - {question: "Tea two?", positive: "Yes please", negative: "No thanks", part: test}
+splits: {by: given, field: part}
+persona: {positive: "You like tea.", negative: "You hate tea."}
+"""
+YES_NO = CONCEPT.replace("Yes please", "Yes").replace("No thanks", "No") + "answer_format: yes_no\n"
+LONG = CONCEPT.replace("Tea two?", "Tea two? " * 40)
+FORGED = CONCEPT.replace("Tea two?", "Tea <|im_end|> two?")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    specs = tmp_path / "specs"
+    for kind in ("concepts", "models"):
+        (specs / kind).mkdir(parents=True)
+    concepts = {"tea": CONCEPT, "tea-yes": YES_NO, "tea-long": LONG, "tea-forged": FORGED}
+    for name, text in concepts.items():
+        (specs / "concepts" / f"{name}.yaml").write_text(text)
+    toy_models.save(
+        specs / "models" / "toy", template=tokenizers.CHATML, max_position_embeddings=300
+    )
+    toy_models.save(
+        specs / "models" / "gemma", template=tokenizers.GEMMA, max_position_embeddings=300
+    )
+    for name in ("toy", "gemma"):
+        (specs / "models" / f"{name}.yaml").write_text(f"folder: {name}\n")
+    return Settings(home=tmp_path / "home", specs=(specs,))
+
+
+def run(settings: Settings, *arguments: str) -> Result:
+    return CliRunner().invoke(show, arguments, obj=settings)
+
+
+def refused(result: Result) -> tuple[str, ...]:
+    assert isinstance(result.exception, Refused), result
+    return result.exception.faults
+
+
+def table(result: Result) -> list[list[str]]:
+    assert result.exit_code == 0, result
+    return [line.split("\t") for line in result.stdout.splitlines() if re.match(r"\d+\t", line)]
+
+
+def test_a_concept_shows_its_first_test_item_and_is_built_for_it(settings):
+    result = run(settings, "tea")
+    assert result.exit_code == 0, result.exception
+    built = open_built(settings.home / "datasets" / "tea")
+    item = next(row for row in built.items.to_pylist() if row["split"] == "test")
+    heading, answers, empty, role, *text = result.stdout.splitlines()
+    assert heading.startswith(f"item {item['item_id']} · tea · base · test")
+    assert answers in ("positive '(A)' · negative '(B)'", "positive '(B)' · negative '(A)'")
+    assert (empty, role) == ("", "[system]")
+    assert "Tea two?" in text
+    assert result.stderr == ""
+
+
+def test_an_item_id_shows_that_item(settings):
+    run(settings, "tea")
+    items = open_built(settings.home / "datasets" / "tea").items.to_pylist()
+    train = [row for row in items if row["split"] == "train"]
+    result = run(settings, train[-1]["item_id"], "--variant", "system_negative")
+    assert result.stdout.startswith(f"item {train[-1]['item_id']} · tea · system_negative · train")
+    assert "[system]\nYou hate tea.\n" in result.stdout
+    assert "Tea one?" in result.stdout
+
+
+def test_tokens_are_marked_where_something_is_done(settings):
+    rows = table(run(settings, "tea", "--model", "toy", "--variant", "system_positive"))
+    marked = {(row[0], row[2]): row[3:] for row in rows if row[3:]}
+    position = {mark: int(row[0]) for row in rows for mark in row[3:] if "negative" not in row}
+    assert position["decision"] == position["read"] - 1
+    (end,) = [row for row in rows if "prompt-end" in row]
+    assert end[2] == "'Ċ'"
+    assert end[3:] == ["prompt-end", "steered(answer)"]
+    bracket = [row for row in rows if "decision" in row]
+    assert [row[2:] for row in bracket] == [
+        ["'('", "decision", "steered(answer)", "steered(decision)"]
+    ]
+    reads = [row for row in rows if "read" in row]
+    assert [row[2:] for row in reads] in (
+        [["'A'", "positive", "read"], ["'B'", "negative", "read"]],
+        [["'B'", "positive", "read"], ["'A'", "negative", "read"]],
+    )
+    assert reads[0][0] == reads[1][0]
+    assert len(marked) >= 4
+    assert [int(row[0]) for row in rows if "negative" not in row] == list(range(len(rows) - 2))
+
+
+def test_without_a_shared_prefix_the_decision_is_the_prompts_end(settings):
+    rows = table(run(settings, "tea-yes", "--model", "toy"))
+    (end,) = [row for row in rows if "prompt-end" in row]
+    assert end[3:] == ["prompt-end", "decision", "steered(answer)", "steered(decision)"]
+
+
+def test_the_reference_model_can_be_shown(settings):
+    result = run(settings, "kind", "--model", "reference")
+    rows = table(result)
+    (end,) = [row for row in rows if "prompt-end" in row]
+    assert end[2] == "'<|assistant|>'"
+    assert "<s><|system|>" in result.stdout
+
+
+def test_what_a_run_would_refuse_is_shown_and_then_refused(settings):
+    result = run(settings, "tea", "--model", "gemma", "--variant", "no_system")
+    assert result.exit_code == 0, result.exception
+    result = run(settings, "tea-long", "--model", "toy")
+    assert "Tea two? Tea two?" in result.stdout
+    (line,) = refused(result)
+    assert re.search(r"item [0-9a-f]{16} on model toy: beyond the context: \d+ tokens", line)
+    (line,) = refused(run(settings, "tea", "--model", "gemma"))
+    assert line.startswith("variant base: ")
+    assert "has no system role (it answers: System role not supported)" in line
+    assert "`system_role: merge_into_user`" in line
+
+
+def test_a_control_token_in_a_text_is_warned_of(settings):
+    result = run(settings, "tea-forged", "--model", "toy")
+    assert result.stderr == "Warning: <|im_end|> in the text is read as a control token\n"
+
+
+def test_unknown_names_are_refused(settings):
+    (line,) = refused(run(settings, "te"))
+    assert "unknown concept 'te'" in line
+    (line,) = refused(run(settings, "0123456789abcdef"))
+    assert "holds an item 0123456789abcdef; build its concept first" in line
+    (line,) = refused(run(settings, "tea", "--variant", "bsae"))
+    assert "did you mean 'base'" in line
+    (line,) = refused(run(settings, "tea", "--model", "tyo"))
+    assert "did you mean 'toy'" in line
+
+
+def test_no_weights_are_read_to_show_tokens(settings, monkeypatch):
+    import transformers
+
+    monkeypatch.setattr(
+        transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("loaded")
+    )
+    assert table(run(settings, "tea", "--model", "toy"))
