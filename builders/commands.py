@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
-    from specs.schema import Concept, Experiment, Variant
+    from specs.schema import Concept, Variant
     from specs.settings import Settings
 
     from .dataset import BuiltDataset
@@ -54,7 +54,7 @@ def _asked(
     if experiment is None:
         concepts = catalog.resolve("concepts", names) if names else catalog.names("concepts")
         return concepts, catalog.names("variants")
-    spec = cast("Experiment", catalog.get("experiments", experiment))
+    spec = catalog.get("experiments", experiment)
     further = [(key, name) for combination in spec.include for key, name in combination.items()]
     concepts = [*names, *spec.concepts, *(name for key, name in further if key == "concept")]
     variants = [name for key, name in further if key in ("fit_variant", "variant")]
@@ -80,7 +80,7 @@ def _build_one(
     from .refusals import NotReachable
 
     try:
-        concept = cast("Concept", catalog.get("concepts", name))
+        concept = catalog.get("concepts", name)
         chosen, notes = _variants(catalog, concept, named, needed)
         built = builder.build(concept, chosen, settings)
     except NotReachable as refused:
@@ -106,7 +106,7 @@ def _variants(
     from .variants import renderable
 
     if named is not None:
-        return [cast("Variant", catalog.get("variants", name)) for name in named], []
+        return [catalog.get("variants", name) for name in named], []
     fit, unfit = renderable(concept, readable(catalog, needed))
     return fit, [f"variant left out: {line}" for refused in unfit for line in refused.faults]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from specs.faults import Refused
 from specs.schema import Concept, Variant
@@ -29,7 +29,7 @@ def faults(
     variants = readable(catalog, catalog.names("variants"))
     for name in names:
         try:
-            concept = cast(Concept, catalog.get("concepts", name))
+            concept = catalog.get("concepts", name)
             _try(concept, variants, settings, online)
         except NotReachable as refused:
             (found if online else unreachable).extend(refused.faults)
@@ -58,7 +58,7 @@ def readable(catalog: Catalog, names: Sequence[str]) -> list[Variant]:
     found: list[Variant] = []
     for name in names:
         try:
-            found.append(cast(Variant, catalog.get("variants", name)))
+            found.append(catalog.get("variants", name))
         except Refused:
             continue
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -35,9 +35,12 @@ class Activations(NamedTuple):
 
 
 def read_activations(
-    loaded: LoadedModel, items: Sequence[TokenisedItem], tokens_per_batch: int
+    loaded: LoadedModel,
+    items: Sequence[TokenisedItem],
+    tokens_per_batch: int,
+    advance: Callable[[int], None] = lambda n_items: None,
 ) -> Activations:
-    """Return the activations of n items, in the order given.
+    """Return the activations of n items, in the order given; `advance` hears of each batch.
 
     Raises:
         Refused: a prompt of one token, or activations that are not finite.
@@ -45,6 +48,7 @@ def read_activations(
     read = torch.empty(len(items), 2, loaded.n_layers, loaded.d_model)
     for batch in batches(items, tokens_per_batch):
         read[batch] = _read_batch(loaded, [items[i] for i in batch])
+        advance(len(batch))
     _refuse_nonfinite(loaded, items, read)
     return Activations(read[:, 0], read[:, 1], read.norm(dim=-1).mean((0, 1)))
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal, overload
 
 from specs import references
 from specs.faults import Refused
 from specs.reader import read, shown
-from specs.schema import KINDS, Spec
+from specs.schema import KINDS, Concept, Experiment, Method, Model, Spec, Variant
 from specs.settings import Settings
 from specs.suggestions import did_you_mean
 
@@ -55,6 +56,18 @@ class Catalog:
         """Return the files of that name that are not taken, because an earlier folder has one."""
         return self._files(kind)[self._known(kind, name)][1:]
 
+    @overload
+    def get(self, kind: Literal["concepts"], name: str) -> Concept: ...
+    @overload
+    def get(self, kind: Literal["variants"], name: str) -> Variant: ...
+    @overload
+    def get(self, kind: Literal["methods"], name: str) -> Method: ...
+    @overload
+    def get(self, kind: Literal["models"], name: str) -> Model: ...
+    @overload
+    def get(self, kind: Literal["experiments"], name: str) -> Experiment: ...
+    @overload
+    def get(self, kind: str, name: str) -> Spec: ...
     def get(self, kind: str, name: str) -> Spec:
         """Return a spec; an unknown name, or a file with faults, is a Refused."""
         if (kind, name) in self._added:

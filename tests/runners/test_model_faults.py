@@ -101,6 +101,7 @@ def test_a_missing_folder_is_a_fault_and_an_absent_hub_model_is_not_reachable(tm
     found, unreachable = faults(Model(name="x", hub="org/absent"), Settings(), online=False)
     assert found == []
     assert "org/absent is not here" in unreachable[0]
+    assert "'a/b/c' is no Hub id" in only(Model(name="x", hub="a/b/c"))[0]
     found, unreachable = faults(Model(name="x", hub="org/absent"), Settings(), online=True)
     assert "the Hub does not give org/absent" in found[0]
     assert unreachable == []

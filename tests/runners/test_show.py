@@ -3,10 +3,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from builders.dataset import open_built
+from runners import show_command
+from runners.show import Token
 from runners.show_command import show
 from specs.faults import Refused
 from specs.settings import Settings
@@ -155,3 +158,12 @@ def test_no_weights_are_read_to_show_tokens(settings, monkeypatch):
         transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("loaded")
     )
     assert table(run(settings, "tea", "--model", "toy"))
+
+
+def test_a_terminal_gets_a_table_with_the_same_content(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    token = Token(7, 31, "[bold]", ("decision", "steered(answer)"))
+    show_command._print([token])
+    heading, line = click.unstyle(capsys.readouterr().out).splitlines()
+    assert heading.split() == ["position", "token", "id", "piece", "marks"]
+    assert line.split() == ["7", "31", "'[bold]'", "decision", "steered(answer)"]

@@ -1,0 +1,1 @@
+"""From datasets to vectors and per-input logit differences: the only room with torch."""

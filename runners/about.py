@@ -1,0 +1,68 @@
+"""What the numbers will be about: the rows staged before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runners import rows
+from runners.prepare import planted_rows, refused_rows
+
+if TYPE_CHECKING:
+    from runners.asked import Unit
+    from runners.campaign import Campaign
+
+
+def about(
+    campaign: Campaign,
+    units: Sequence[Unit],
+    unfit: Mapping[tuple[str, str], Mapping[str, str]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the dimension rows of some units."""
+    loaded = campaign.loaded
+    found: dict[str, list[dict[str, Any]]] = {
+        "model": [loaded.row],
+        "name": [{"kind": "model", "id": loaded.model_id, "name": loaded.spec.name}],
+        "refused": refused_rows(campaign, {k: dict(v) for k, v in unfit.items()}),
+        "planted": [],
+    }
+    runs = {one.run.run_id: one.run for unit in units for one in unit.asked}
+    groups = [rows.vector_rows([*campaign.vectors(), *(run.vector for run in runs.values())])]
+    for bench in campaign.benches.values():
+        groups.append(rows.dataset_rows(bench.dataset, bench.concept))
+        found["planted"] += planted_rows(loaded, bench)
+    for group in groups:
+        for name, some in group.items():
+            found.setdefault(name, []).extend(some)
+    found["run"] = [rows.run_row(run) for run in runs.values()]
+    found["evaluation"] = [
+        {
+            "evaluation_id": unit.evaluation_id,
+            "model_id": loaded.model_id,
+            "dataset_id": unit.bench.dataset.dataset_id,
+            "prompt_set_id": None,
+            "text_set_id": None,
+            "variant_id": unit.bench.tokenised(unit.variant).variant_id,
+            "score": "decision",
+            "parameters": "{}",
+        }
+        for unit in units
+    ]
+    return found
+
+
+def asked_rows(experiment: str, units: Sequence[Unit]) -> list[dict[str, Any]]:
+    """Return what the experiment asks, a row each run, split, layer and multiplier."""
+    return [
+        {
+            "experiment": experiment,
+            "run_id": one.run.run_id,
+            "split": one.split,
+            "layer": one.layer,
+            "multiplier": multiplier,
+            "n_asked": len(unit.bench.item_ids(one.split, unit.limit)),
+        }
+        for unit in units
+        for one in unit.asked
+        for multiplier in one.multipliers
+    ]

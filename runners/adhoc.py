@@ -1,0 +1,133 @@
+"""An experiment by name, or one made on the spot from the options of `run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from specs.faults import Refused
+from specs.identity import canonical_json, sha256
+from specs.schema import Experiment, Nulls
+
+if TYPE_CHECKING:
+    from specs.catalog import Catalog
+    from specs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `run` that say what is asked; unset ones are null or empty."""
+
+    experiment: str | None
+    concepts: tuple[str, ...]
+    methods: tuple[str, ...]
+    models: tuple[str, ...]
+    fit_variants: tuple[str, ...]
+    variants: tuple[str, ...]
+    layers: str | None
+    multipliers: str | None
+    scopes: tuple[str, ...]
+    splits: tuple[str, ...]
+    nulls: int | None
+    save: str | None
+    limit: int | None
+    unfit_items: str | None
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields of an experiment that the options set."""
+        found: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in (
+                "concepts methods models fit_variants variants scopes splits limit unfit_items"
+            ).split()
+            if getattr(self, name)
+        }
+        if self.layers is not None:
+            found["layers"] = parse_layers(self.layers)
+        if self.multipliers is not None:
+            found["multipliers"] = parse_multipliers(self.multipliers)
+        if self.nulls is not None:
+            found["nulls"] = Nulls(random=self.nulls, label_shuffled=self.nulls)
+        return found
+
+
+def experiment(request: Request, catalog: Catalog, settings: Settings) -> Experiment:
+    """Return the experiment that is asked for; options narrow or change a named one.
+
+    Raises:
+        Refused: neither an experiment nor concepts and models; a name that is not known.
+    """
+    changes = request.changes()
+    changes["models"] = [_model(name, catalog) for name in request.models] or changes.get("models")
+    changes = {key: value for key, value in changes.items() if value}
+    if request.experiment:
+        named = catalog.get("experiments", request.experiment)
+        return _of(named.model_dump(exclude={"name"}) | changes, request.experiment)
+    if not (request.concepts and request.models):
+        raise Refused(
+            "nothing to run: name an experiment (`steerhouse list experiments`), or give both "
+            "--concept and --model"
+        )
+    digest = sha256(canonical_json({k: _plain(v) for k, v in changes.items()}))[:8]
+    found = _of(changes, request.save or f"adhoc-{digest}")
+    if request.save:
+        _save(found, changes, settings)
+    return found
+
+
+def parse_layers(text: str) -> str | tuple[int, ...]:
+    """Return `all`, `best`, or the layers that text such as `3,5-8` names."""
+    if text in ("all", "best"):
+        return text
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise Refused(f"--layers {text}: {part.strip()!r} is no layer; e.g. all, best, 3,5-8")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)
+
+
+def parse_multipliers(text: str) -> tuple[float, ...]:
+    """Return the numbers in text such as `-1.5,0,1.5`."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise Refused(f"--multipliers {text}: not numbers; e.g. -1.5,-1,0,1,1.5") from None
+
+
+def _of(fields: dict[str, Any], name: str) -> Experiment:
+    plain = {key: _plain(value) for key, value in fields.items()}
+    return Experiment.model_validate({**plain, "name": name})
+
+
+def _plain(value: Any) -> Any:
+    """Return a spec's value as JSON would hold it."""
+    if isinstance(value, Nulls):
+        return value.model_dump()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _model(name: str, catalog: Catalog) -> str:
+    """Return the name under which the catalogue knows a model argument, adding it if need be."""
+    from runners.model_argument import model_from_argument
+
+    spec = model_from_argument(name, catalog)
+    catalog.add("models", spec)
+    return spec.name
+
+
+def _save(found: Experiment, changes: dict[str, Any], settings: Settings) -> Path:
+    """Write an experiment made on the spot into the first of the user's spec folders."""
+    import yaml
+
+    if not settings.specs:
+        raise Refused("--save needs a folder of your own specs: add --specs DIR")
+    path = settings.specs[0] / "experiments" / f"{found.name}.yaml"
+    if path.exists():
+        raise Refused(f"{path}: exists already; choose another name for --save")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = {key: _plain(value) for key, value in changes.items()}
+    path.write_text(yaml.safe_dump({"version": 1, **plain}, sort_keys=False), encoding="utf-8")
+    return path

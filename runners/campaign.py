@@ -1,0 +1,219 @@
+"""One experiment on one model: fit, choose layers, sweep; each step goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runners import asked as asking
+from runners.asked import Asked, Run, Unit
+from runners.bench import Bench
+from runners.combinations import Combination
+from runners.fitting import BASE, Fitter
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    from runners.load import LoadedModel
+    from runners.vectors import SteeringVector
+    from specs.catalog import Catalog
+    from specs.schema import Experiment
+    from specs.settings import Settings
+
+
+@dataclass
+class Campaign:
+    """What one experiment asks of one model."""
+
+    experiment: Experiment
+    combinations: list[Combination]
+    loaded: LoadedModel
+    benches: dict[str, Bench]
+    fitters: dict[str, Fitter]
+    catalog: Catalog
+    settings: Settings
+    _vectors: dict[tuple[str, str, str, str | None, int], SteeringVector] = field(
+        default_factory=dict
+    )
+    _chosen: dict[Combination, int] = field(default_factory=dict)
+    _nulls: dict[tuple[str, int], list[SteeringVector]] = field(default_factory=dict)
+
+    # Names -----------------------------------------------------------------------------------
+
+    @property
+    def base_fit(self) -> str:
+        """The fit variant that chooses the layer: base, or the first by name."""
+        names = {combination.fit_variant for combination in self.combinations}
+        return BASE if BASE in names else min(names)
+
+    @property
+    def base_variant(self) -> str:
+        """The evaluation variant that chooses the layer: base, or the first by name."""
+        names = {combination.variant for combination in self.combinations}
+        return BASE if BASE in names else min(names)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a layer must be chosen before the reported splits can be measured."""
+        nulls = self.experiment.nulls
+        return self.experiment.layers == "best" or nulls.random + nulls.label_shuffled > 0
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The candidate layers.
+
+        Raises:
+            Refused: a layer that the model does not have.
+        """
+        n_layers = self.loaded.n_layers
+        if isinstance(self.experiment.layers, str):
+            return tuple(range(n_layers))
+        wrong = [layer for layer in self.experiment.layers if not 0 <= layer < n_layers]
+        if wrong:
+            raise Refused(
+                f"experiment {self.experiment.name}: layer {wrong[0]} is out of range, model "
+                f"{self.loaded.spec.name} has layers 0 to {n_layers - 1}"
+            )
+        return tuple(dict.fromkeys(self.experiment.layers))
+
+    # Vectors and runs ------------------------------------------------------------------------
+
+    def vector(self, combination: Combination) -> SteeringVector:
+        """Return the vector of a combination, fitted once."""
+        _, concept, method, variant, *_, norm, seed = combination
+        key = (concept, method, variant, norm, seed)
+        if key not in self._vectors:
+            spec = self.catalog.get("methods", method)
+            self._vectors[key] = self.fitters[concept].vector(spec, variant, norm, seed)
+        return self._vectors[key]
+
+    def vectors(self) -> list[SteeringVector]:
+        """Return every vector made so far, the base vectors of norms included."""
+        bases = [vector for fitter in self.fitters.values() for vector in fitter.made()]
+        nulls = [vector for group in self._nulls.values() for vector in group]
+        return [*bases, *self._vectors.values(), *nulls]
+
+    def run(self, combination: Combination, vector: SteeringVector | None = None) -> Run:
+        """Return the run of a combination, or of `vector` (a null) in its place."""
+        return Run.of(
+            self.benches[combination.concept],
+            combination.variant,
+            vector or self.vector(combination),
+            combination.operator,
+            combination.scope,
+            combination.fit_variant,
+        )
+
+    # Steps -----------------------------------------------------------------------------------
+
+    def first_step(self) -> list[Unit]:
+        """Return the validation sweep that chooses layers; everything, where nothing is chosen."""
+        if not self.chooses:
+            return self._units(self._asked_fitted(self.experiment.splits, self._all_layers))
+        best_only = self.experiment.layers == "best"
+        choosers = dict.fromkeys(self._chooser(c) for c in self.combinations)
+        extra = [] if best_only or "validation" not in self.experiment.splits else self.combinations
+        pairs = [
+            (c, Asked(self.run(c), "validation", layer, self._multipliers()))
+            for c in dict.fromkeys([*choosers, *extra])
+            for layer in self._all_layers(c)
+        ]
+        return self._units(pairs)
+
+    def second_step(self, best: dict[str, int]) -> list[Unit]:
+        """Return the reported sweep with its nulls; `best` maps run_id of choosers -> layer.
+
+        Raises:
+            Refused: a combination for which no layer could be chosen.
+        """
+        for combination in self.combinations:
+            run = self.run(self._chooser(combination))
+            if run.run_id not in best:
+                raise Refused(
+                    f"concept {combination.concept}, method {combination.method}: no layer can be "
+                    "chosen, its validation split has no slope at a layer that is not degenerate; "
+                    "name `layers:` in the experiment"
+                )
+            self._chosen[combination] = best[run.run_id]
+        layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
+        fitted = self._asked_fitted(self.experiment.splits, layers)
+        return self._units([*fitted, *self._asked_nulls()])
+
+    def choosing_runs(self) -> list[str]:
+        """Return the run_ids whose validation slopes choose the layers."""
+        return [self.run(c).run_id for c in dict.fromkeys(map(self._chooser, self.combinations))]
+
+    def _chooser(self, combination: Combination) -> Combination:
+        """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`)."""
+        return combination._replace(fit_variant=self.base_fit, variant=self.base_variant)
+
+    def _all_layers(self, combination: Combination) -> Iterable[int]:
+        """Return the candidate layers that the combination's vector has a direction at."""
+        directions = self.vector(combination).directions
+        asked = self.layers
+        missing = [layer for layer in asked if layer not in directions]
+        if missing and not isinstance(self.experiment.layers, str):
+            raise Refused(
+                f"method {combination.method}: holds no vector for layer {missing[0]}; it has "
+                f"{', '.join(map(str, sorted(directions)))}"
+            )
+        return [layer for layer in asked if layer in directions]
+
+    def _chosen_layer(self, combination: Combination) -> Iterable[int]:
+        return [self._chosen[combination]]
+
+    def _multipliers(self) -> tuple[float, ...]:
+        return tuple(dict.fromkeys(self.experiment.multipliers))
+
+    def _asked_fitted(self, splits: Sequence[str], layers: Any) -> list[tuple[Combination, Asked]]:
+        return [
+            (c, Asked(self.run(c), split, layer, self._multipliers()))
+            for c in self.combinations
+            for split in splits
+            for layer in layers(c)
+        ]
+
+    def _asked_nulls(self) -> list[tuple[Combination, Asked]]:
+        """Nulls of the vector that chose the layer, on every evaluation variant, where reported."""
+        reported = [split for split in self.experiment.splits if split != "validation"]
+        pairs = []
+        for c in self.combinations:
+            if c.fit_variant != self.base_fit:
+                continue
+            layer = self._chosen[c]
+            for null in self._nulls_of(c, layer):
+                run = self.run(c, null)
+                for split in reported or self.experiment.splits:
+                    pairs.append((c, Asked(run, split, layer, self._multipliers())))
+        return pairs
+
+    def _nulls_of(self, combination: Combination, layer: int) -> list[SteeringVector]:
+        """Return the null vectors of a combination's vector, drawn once."""
+        parent = self.vector(combination)
+        key = (parent.vector_id, layer)
+        if key not in self._nulls:
+            fitter, counts = self.fitters[combination.concept], self.experiment.nulls
+            self._nulls[key] = fitter.nulls(
+                parent, combination.fit_variant, layer, "random", counts.random, combination.seed
+            ) + fitter.nulls(
+                parent,
+                combination.fit_variant,
+                layer,
+                "label_shuffled",
+                counts.label_shuffled if parent.fits else 0,
+                combination.seed,
+            )
+        return self._nulls[key]
+
+    def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
+        grouped: dict[tuple[str, str], list[Asked]] = defaultdict(list)
+        for combination, one in pairs:
+            grouped[combination.concept, combination.variant].append(one)
+        return asking.units(
+            [
+                (self.benches[c], variant, list(dict.fromkeys(a)))
+                for (c, variant), a in grouped.items()
+            ],
+            self.experiment.limit,
+        )

@@ -1,0 +1,105 @@
+"""Everything that would make `build` or `run` fail later, found without running them.
+
+Each room finds its own faults: `specs.catalog`, `builders.faults`, `runners.model_faults`; here
+stands only what an experiment joins. Torch is never loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    from specs.catalog import Catalog
+    from specs.schema import Experiment, Model
+    from specs.settings import Settings
+
+
+def check_all(
+    settings: Settings, names: Sequence[str], online: bool
+) -> tuple[list[str], list[str]]:
+    """Return (faults, what is not reachable from here), a line each.
+
+    `names` limits the depth to some experiments and what they use; none: every spec.
+    """
+    from builders.faults import faults as builder_faults
+    from runners.model_faults import faults as model_faults
+    from specs.catalog import open as open_catalog
+
+    catalog = open_catalog(settings)
+    faults = list(catalog.faults())
+    if faults:
+        return faults, []
+    unreachable: list[str] = []
+    experiments = [catalog.get("experiments", n) for n in names or catalog.names("experiments")]
+    for experiment in experiments:
+        faults += _of_experiment(experiment, catalog, settings)
+    concepts = _used(experiments, "concepts", catalog) if names else catalog.names("concepts")
+    models = _used(experiments, "models", catalog) if names else catalog.names("models")
+    groups = [builder_faults(catalog, concepts, settings, online)]
+    groups += [model_faults(catalog.get("models", name), settings, online) for name in models]
+    for wrong, unreached in groups:
+        faults += wrong
+        unreachable += unreached
+    return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
+
+
+def _used(experiments: Iterable[Experiment], kind: str, catalog: Catalog) -> list[str]:
+    """Return the names of a kind that some experiments use."""
+    patterns = [pattern for e in experiments for pattern in getattr(e, kind)]
+    return catalog.resolve(kind, patterns)
+
+
+def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:
+    """Return what an experiment's parts do not agree on."""
+    from runners.combinations import combinations
+    from runners.model_faults import variant_faults
+
+    where = f"experiment {experiment.name}"
+    try:
+        asked = combinations(experiment, catalog)
+    except Refused as refused:
+        return list(refused.faults)
+    found = [] if experiment.multipliers else [f"{where}: `multipliers:` is empty"]
+    if not experiment.splits:
+        found.append(f"{where}: `splits:` is empty; e.g. [validation, test]")
+    for concept in dict.fromkeys(c.concept for c in asked):
+        variants = {v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)}
+        found += _unrenderable(concept, sorted(variants), catalog, where)
+    for model in dict.fromkeys(c.model for c in asked):
+        spec = catalog.get("models", model)
+        variants = {v for c in asked if c.model == model for v in (c.fit_variant, c.variant)}
+        systems = {catalog.get("variants", v).system is not None for v in variants}
+        for has_system in sorted(systems):
+            found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]
+        found += _layers(experiment, spec, settings, where)
+    return found
+
+
+def _unrenderable(concept: str, variants: Sequence[str], catalog: Catalog, where: str) -> list[str]:
+    """Return why a concept cannot render some variants."""
+    from builders.variants import refuse_unanswerable
+
+    found = []
+    for variant in variants:
+        try:
+            refuse_unanswerable(catalog.get("concepts", concept), catalog.get("variants", variant))
+        except Refused as refused:
+            found += [f"{where}: {fault}" for fault in refused.faults]
+    return found
+
+
+def _layers(experiment: Experiment, model: Model, settings: Settings, where: str) -> list[str]:
+    """Return the layers that a model does not have, where its configuration is at hand."""
+    from runners.model_faults import known_layers
+
+    n_layers = known_layers(model, settings)
+    if n_layers is None or isinstance(experiment.layers, str):
+        return []
+    return [
+        f"{where}: layer {layer} is out of range, model {model.name} has layers 0 to {n_layers - 1}"
+        for layer in experiment.layers
+        if not 0 <= layer < n_layers
+    ]

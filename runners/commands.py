@@ -1,0 +1,110 @@
+"""The verbs of this room: run, status, check, show. Torch is imported inside functions only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runners.show_command import show
+
+if TYPE_CHECKING:
+    from runners.adhoc import Request
+    from specs.settings import Settings
+
+__all__ = ["check", "run", "show", "status"]
+
+
+@click.command()
+@click.argument("experiment", required=False)
+@click.option("--concept", "concepts", multiple=True, help="Concept, glob or tag:WORD.")
+@click.option("--method", "methods", multiple=True, help="Method [default: mean_difference].")
+@click.option("--model", "models", multiple=True, help="Model spec, Hub id or folder.")
+@click.option("--fit-variant", "fit_variants", multiple=True, help="Fitted on [default: base].")
+@click.option("--variant", "variants", multiple=True, help="Evaluated on [default: base].")
+@click.option("--layers", help="all, best, or numbers such as 3,5-8 [default: all].")
+@click.option("--multipliers", help="Numbers such as -1.5,-1,0,1,1.5.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(["answer", "decision"]))
+@click.option(
+    "--split", "splits", multiple=True, type=click.Choice(["train", "validation", "test"])
+)
+@click.option("--nulls", type=click.IntRange(min=0), help="Null vectors of each kind.")
+@click.option("--save", metavar="NAME", help="Keep what was asked as an experiment of that name.")
+@click.option("--limit", type=click.IntRange(min=1), help="Evaluated items a split.")
+@click.option(
+    "--unfit-items", type=click.Choice(["refuse", "drop"]), help="See the spec reference."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, measure nothing.")
+@click.option("--verify", type=click.IntRange(min=0), default=0, metavar="N", show_default=True)
+@click.option("--tokens-per-batch", type=click.IntRange(min=1), help="[default: from memory]")
+@click.option("--engine", type=click.Choice(["fast", "reference"]), default="fast")
+@click.pass_obj
+def run(
+    settings: Settings,
+    /,
+    dry_run: bool,
+    verify: int,
+    tokens_per_batch: int | None,
+    engine: str,
+    **asked: Any,
+) -> None:
+    """Fit vectors and measure every logit difference that is asked and not yet there.
+
+    Name an EXPERIMENT, or give --concept and --model (and --method …) on the spot. Stopped at any
+    moment, the same command goes on where it was. --verify N measures N random rows again by the
+    slow reference path.
+
+    \b
+    steerhouse run quickstart
+    steerhouse run --concept tea --model Qwen/Qwen2.5-0.5B-Instruct --layers 8-16 --limit 100
+    """  # noqa: D301 (click's own mark, not an escape)
+    from runners import adhoc, execute, summary
+    from runners.step import Options
+    from specs.catalog import open as open_catalog
+
+    request: Request = adhoc.Request(**asked)
+    catalog = open_catalog(settings)
+    experiment = adhoc.experiment(request, catalog, settings)
+    options = Options(dry_run, verify, tokens_per_batch, engine)
+    outcome = execute.run(experiment, catalog, settings, options)
+    if not dry_run:
+        summary.tell(outcome, experiment.name, settings)
+
+
+@click.command()
+@click.argument("experiment", required=False)
+@click.pass_obj
+def status(settings: Settings, experiment: str | None) -> None:
+    """Say what of each experiment is measured, refused and missing; needs no model.
+
+    \b
+    steerhouse status quickstart
+    """  # noqa: D301
+    from runners.status import tell
+
+    tell(settings, experiment)
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--online", is_flag=True, help="What cannot be reached from here is a fault too.")
+@click.pass_obj
+def check(settings: Settings, names: tuple[str, ...], online: bool) -> None:
+    """Find everything in the specs that would make build or run fail later; writes nothing.
+
+    NAMES are experiments to check in depth; none: all of them. Exit code 1 on faults; sources that
+    are only not reachable from here are named, with exit code 0.
+
+    \b
+    steerhouse check
+    """  # noqa: D301
+    from runners.check import check_all
+
+    faults, unreachable = check_all(settings, names, online)
+    for line in unreachable:
+        click.echo(f"Not reachable here: {line}", err=True)
+    for line in faults:
+        click.echo(f"Error: {line}", err=True)
+    if faults:
+        raise click.exceptions.Exit(1)
+    click.echo("No faults found.", err=True)

@@ -1,0 +1,64 @@
+"""What a run will do and about how long it will take, said before it starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runners.asked import Unit
+    from runners.load import LoadedModel
+    from runners.work import Block
+
+
+def describe(step: str, units: Sequence[Unit], todo: Sequence[Block]) -> list[str]:
+    """Return the plan of a step as lines."""
+    runs = {asked.run.run_id for unit in units for asked in unit.asked}
+    asked = sum(
+        len(items)
+        * sum(m != 0 for one in unit.asked if one.split == split for m in one.multipliers)
+        for unit in units
+        for split in unit.splits()
+        for _, items in unit.blocks(split)
+    )
+    missing = sum(len(block.items) * len(block.cells) for block in todo)
+    lines = [
+        f"{step}: {len(units)} unit(s), {len(runs)} run(s), {asked:,} measurements asked, "
+        f"{asked - missing:,} already there or refused, {missing:,} to measure"
+    ]
+    if todo:
+        prompts = sum(block.prompt_tokens() for block in todo)
+        chains = sum(block.chain_tokens() for block in todo)
+        loaded = todo[0].unit.bench.loaded
+        flops = 2 * int(loaded.row["n_parameters"] or 0) * (prompts + chains)
+        seconds = (prompts + chains) / tokens_per_second(loaded)
+        lines.append(
+            f"  {sum(len(b.items) for b in todo):,} prompts of {prompts:,} tokens, chains worth "
+            f"{chains:,.0f} more, {flops:.2g} FLOP, about {duration(seconds)} at the speed of a "
+            "short trial"
+        )
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person would say them."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def tokens_per_second(loaded: LoadedModel) -> float:
+    """Time one bare forward pass of 4 × 64 tokens, after a warm-up."""
+    import torch
+
+    length = min(64, loaded.context)
+    tokens = torch.zeros((4, length), dtype=torch.long, device=loaded.device)
+    with torch.inference_mode():
+        for _ in range(2):
+            start = time.perf_counter()
+            loaded.model(input_ids=tokens, logits_to_keep=1, use_cache=False)
+            if loaded.device.type == "cuda":
+                torch.cuda.synchronize()
+            elapsed = time.perf_counter() - start
+    return tokens.numel() / elapsed

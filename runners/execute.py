@@ -1,0 +1,86 @@
+"""Run an experiment: plan, fit, choose, sweep, stage, ingest; interrupted, it goes on there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from runners import prepare
+from runners.combinations import combinations
+from runners.console import say
+from runners.execution import execution_row
+from runners.step import Options, Outcome, Step, take_in
+
+if TYPE_CHECKING:
+    from runners.campaign import Campaign
+    from runners.load import LoadedModel
+    from specs.catalog import Catalog
+    from specs.schema import Experiment
+    from specs.settings import Settings
+
+
+def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: Options) -> Outcome:
+    """Measure what `experiment` asks and the warehouse lacks.
+
+    Raises:
+        Refused: anything a user can mend, before work starts where it can be known by then.
+    """
+    from runners.load import load
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    take_in(settings)
+    asked = combinations(experiment, catalog)
+    datasets = prepare.build_datasets(asked, catalog, settings)
+    outcome = Outcome()
+    for model in dict.fromkeys(c.model for c in asked):
+        loaded = load(catalog.get("models", model), settings)
+        say(f"model {model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
+        of_model = [c for c in asked if c.model == model]
+        budget = options.tokens_per_batch or _default_budget(loaded)
+        campaign = prepare.campaign(
+            experiment, of_model, loaded, datasets, catalog, settings, budget
+        )
+        _run_campaign(campaign, budget, options, outcome)
+    return outcome
+
+
+def _run_campaign(campaign: Campaign, budget: int, options: Options, outcome: Outcome) -> None:
+    """Do all steps of one model."""
+    unfit = prepare.unfit(campaign)
+    loaded = campaign.loaded
+    execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
+    first = Step(campaign, budget, options, execution, unfit)
+    units = campaign.first_step()
+    name = "choosing layers on validation" if campaign.chooses else "sweep"
+    first.do(name, units, outcome, whole_plan=not campaign.chooses)
+    if campaign.chooses and not options.dry_run:
+        best = _best(campaign)
+        units = campaign.second_step(best)
+        first.do("reported sweep with nulls", units, outcome, whole_plan=True)
+    elif campaign.chooses:
+        say("the reported sweep is planned once the layers are chosen")
+    if options.verify and not options.dry_run:
+        first.verify(units)
+    outcome.fitted += sum(fitter.n_fitted for fitter in campaign.fitters.values())
+    outcome.units += units
+
+
+def _best(campaign: Campaign) -> dict[str, int]:
+    """Return run_id -> the candidate layer with the largest validation steerability."""
+    from warehouse import queries
+    from warehouse.connect import connect
+
+    with connect(campaign.settings.home) as connection:
+        found = queries.rows(
+            connection,
+            "chosen_layer",
+            run_ids=campaign.choosing_runs(),
+            layers=list(campaign.layers),
+        )
+    return dict(found)
+
+
+def _default_budget(loaded: LoadedModel) -> int:
+    from runners.batches import default_tokens_per_batch
+
+    return default_tokens_per_batch(loaded)

@@ -1,0 +1,299 @@
+"""From training items to steering vectors: fits, their norms, their nulls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runners import vectors
+from runners.bench import Bench
+from runners.console import bar, say
+from runners.draws import gaussian_direction
+from runners.geometry import geometry
+from runners.ids import Fit, items_sha256, vector_id
+from runners.methods import FITS
+from runners.methods.label_shuffled import label_shuffled
+from runners.methods.vector_file import content_sha256, read_vectors
+from runners.vectors import SteeringVector
+from specs.faults import Refused
+from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from specs.schema import Method
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Training:
+    """The activations of one concept's training items under one variant, with their fit."""
+
+    fit: Fit
+    positive: np.ndarray
+    """float32 [items, layers, d_model]"""
+    negative: np.ndarray
+    questions: list[str]
+    residual_norm: np.ndarray
+    """float [layers]"""
+
+
+@dataclass
+class Fitter:
+    """Fits vectors for one bench; a vector saved earlier is read back, not fitted again."""
+
+    bench: Bench
+    home: Path
+    provenance: dict[str, str]
+    tokens_per_batch: int
+    _training: dict[str, Training] = field(default_factory=dict)
+    _made: dict[str, SteeringVector] = field(default_factory=dict)
+    n_fitted: int = 0
+
+    def made(self) -> list[SteeringVector]:
+        """Return every fitted vector asked for so far, those that only give a norm included."""
+        return list(self._made.values())
+
+    def vector(self, method: Method, variant: str, norm: str | None, seed: int) -> SteeringVector:
+        """Return the vector of `method` fitted under `variant`; `norm` replaces the method's own.
+
+        Raises:
+            Refused: the norm `base` where there is no base vector, a vector file that does not
+                fit the model, no usable training item.
+        """
+        if isinstance(method, VectorFile):
+            return self._from_file(method, norm)
+        if isinstance(method, Random | LabelShuffled):
+            raise Refused(
+                f"method {method.name}: a null rides along with a fitted vector; ask for it under "
+                f"`nulls: {{{method.kind}: 20}}` of the experiment"
+            )
+        return self._fitted(method, variant, norm)
+
+    def nulls(
+        self, parent: SteeringVector, variant: str, layer: int, kind: str, count: int, seed: int
+    ) -> list[SteeringVector]:
+        """Return `count` null vectors of a `kind` for `parent` at one layer."""
+        return [self._null(parent, variant, layer, kind, seed, k) for k in range(count)]
+
+    def _fit_of(self, variant: str) -> tuple[Fit, list[str]]:
+        """Return the fit's description and its usable training items."""
+        tokenised = self.bench.tokenised(variant)
+        used = [item for item in self.bench.item_ids("train") if item in tokenised.fit]
+        if not used:
+            raise Refused(
+                f"concept {self.bench.concept.name}: no training item can be used under variant "
+                f"{variant}; `steerhouse show {self.bench.concept.name} --variant {variant}` "
+                "shows its prompts"
+            )
+        fit = Fit(
+            self.bench.dataset.dataset_id,
+            "train",
+            tokenised.variant_id,
+            items_sha256(used),
+            len(used),
+            len(set(self.bench.questions(used))),
+        )
+        return fit, used
+
+    def training(self, variant: str) -> Training:
+        """Return the training activations under a variant, read once."""
+        if variant not in self._training:
+            from runners.extraction import read_activations
+
+            fit, used = self._fit_of(variant)
+            items = [self.bench.tokenised(variant).fit[item] for item in used]
+            tokens = sum(item.decision + 1 for item in items)
+            label = f"{self.bench.concept.name} · {variant}"
+            say(f"fitting {label}: {len(items):,} training prompts of {tokens:,} tokens")
+            with bar(len(items)) as progress:
+                progress.label(f"fitting {label}")
+                read = read_activations(
+                    self.bench.loaded, items, self.tokens_per_batch, progress.advance
+                )
+            self._training[variant] = Training(
+                fit,
+                read.positive.numpy(),
+                read.negative.numpy(),
+                self.bench.questions(used),
+                read.residual_norm.numpy(),
+            )
+        return self._training[variant]
+
+    def _fitted(self, method: FittedMethod, variant: str, norm: str | None) -> SteeringVector:
+        """Fit, or read back, one method on one variant."""
+        kind = str(getattr(method, "kind", ""))
+        is_base = kind == "mean_difference" and variant == BASE
+        wanted = norm or method.norm or (BASE if BASE in self.bench.dataset.variants else "raw")
+        base_id = None
+        if wanted == BASE and not is_base:
+            base_id = self._base().vector_id
+        parameters = {"read": method.read}
+        fit, _ = self._fit_of(variant)
+        model_id = self.bench.loaded.model_id
+        identity = vector_id(model_id, kind, parameters, [fit], wanted, base_id)
+        saved = self._made.get(identity) or vectors.load(
+            self.home, identity, model_id, self.bench.loaded.d_model
+        )
+        if saved:
+            self._made[identity] = replace(saved, name=method.name)
+            return self._made[identity]
+        raw, training = self._raw(kind, variant), self.training(variant)
+        factors = self._factors(raw, wanted, is_base)
+        return self._keep(
+            identity,
+            kind,
+            method.name,
+            parameters,
+            (fit,),
+            wanted,
+            raw,
+            factors,
+            norm_vector_id=base_id,
+            residual_norm=dict(enumerate(training.residual_norm.tolist())),
+            geometry={
+                layer: geometry(training.positive[:, layer], training.negative[:, layer])
+                for layer in raw
+            },
+        )
+
+    def _raw(self, kind: str, variant: str) -> dict[int, np.ndarray]:
+        """Fit a kind at every layer: layer -> float64 [d_model]."""
+        training = self.training(variant)
+        return {
+            layer: FITS[kind](training.positive[:, layer], training.negative[:, layer])
+            for layer in range(self.bench.loaded.n_layers)
+        }
+
+    def _base(self) -> SteeringVector:
+        """Return the vector whose length norm `base` means."""
+        if BASE not in self.bench.dataset.variants:
+            raise Refused(
+                f"concept {self.bench.concept.name}: norm base needs the dataset under variant "
+                "base; add base to the experiment's fit_variants, or use `norm: raw`"
+            )
+        base = MeanDifference(kind="mean_difference", name="mean_difference")
+        return self._fitted(base, BASE, BASE)
+
+    def _factors(self, raw: dict[int, np.ndarray], norm: str, is_base: bool) -> dict[int, float]:
+        """Return what each layer's raw vector is multiplied by under a norm."""
+        if norm == "raw" or (is_base and norm == BASE):
+            return dict.fromkeys(raw, 1.0)
+        base = self._base().raw_length if norm == BASE else dict.fromkeys(raw, 1.0)
+        lengths = _lengths(raw)
+        return {layer: base[layer] / length if length else 1.0 for layer, length in lengths.items()}
+
+    def _from_file(self, method: VectorFile, norm: str | None) -> SteeringVector:
+        """Read a vector of the user's own."""
+        loaded, wanted = self.bench.loaded, norm or method.norm
+        raw = read_vectors(method, loaded.n_layers, loaded.d_model)
+        base_id = self._base().vector_id if wanted == BASE else None
+        parameters = {"sha256": content_sha256(raw)}
+        identity = vector_id(loaded.model_id, "file", parameters, [], wanted, base_id)
+        factors = self._factors(raw, wanted, is_base=False)
+        return self._keep(
+            identity,
+            "file",
+            method.name,
+            parameters,
+            (),
+            wanted,
+            raw,
+            factors,
+            norm_vector_id=base_id,
+        )
+
+    def _null(
+        self, parent: SteeringVector, variant: str, layer: int, kind: str, seed: int, k: int
+    ) -> SteeringVector:
+        """Draw one null of a kind, at one layer; `k` numbers the draws."""
+        identity = vector_id(
+            parent.model_id,
+            kind,
+            {},
+            parent.fits,
+            parent.norm,
+            parent.norm_vector_id,
+            seed,
+            k,
+            parent.vector_id,
+        )
+        length = parent.raw_length[layer] * parent.factor[layer]
+        if kind == "random":
+            raw = length * gaussian_direction(seed, k, layer, self.bench.loaded.d_model)
+            factor = 1.0
+        else:
+            training = self.training(variant)
+            differences = training.positive[:, layer] - training.negative[:, layer]
+            raw = label_shuffled(differences, training.questions, seed, k)
+            factor = parent.factor[layer]
+        return self._keep(
+            identity,
+            kind,
+            kind,
+            {},
+            parent.fits,
+            parent.norm,
+            {layer: raw},
+            {layer: factor},
+            norm_vector_id=parent.norm_vector_id,
+            role="null",
+            seed=seed,
+            resample=k,
+            parent_vector_id=parent.vector_id,
+            residual_norm={k: v for k, v in parent.residual_norm.items() if k == layer},
+        )
+
+    def _keep(
+        self,
+        identity: str,
+        method: str,
+        name: str,
+        parameters: dict[str, Any],
+        fits: tuple[Fit, ...],
+        norm: str,
+        raw: dict[int, np.ndarray],
+        factors: dict[int, float],
+        role: str = "fitted",
+        **rest: Any,
+    ) -> SteeringVector:
+        """Make the vector and, where it was fitted, write its file."""
+        import torch
+
+        vector = SteeringVector(
+            vector_id=identity,
+            model_id=self.bench.loaded.model_id,
+            method=method,
+            name=name,
+            parameters=parameters,
+            fits=fits,
+            norm=norm,
+            role=role,
+            directions={
+                layer: torch.from_numpy((direction * factors[layer]).astype(np.float32))
+                for layer, direction in raw.items()
+            },
+            raw_length=_lengths(raw),
+            factor=factors,
+            **{
+                "norm_vector_id": None,
+                "seed": None,
+                "resample": None,
+                "parent_vector_id": None,
+                "residual_norm": {},
+                **rest,
+            },
+        )
+        if role == "fitted":
+            vectors.save(self.home, vector, self.provenance)
+            self._made[identity] = vector
+            self.n_fitted += 1
+        return vector
+
+
+def _lengths(vectors: dict[int, np.ndarray]) -> dict[int, float]:
+    """Return the Euclidean length of each layer's vector, in float64: squares overflow float32."""
+    return {layer: float(np.linalg.norm(v.astype(np.float64))) for layer, v in vectors.items()}

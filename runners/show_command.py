@@ -1,0 +1,107 @@
+"""The verb `show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from runners.show import Shown, Token
+    from runners.speaker import Speaker
+    from specs.catalog import Catalog
+    from specs.settings import Settings
+
+
+@click.command()
+@click.argument("text", metavar="CONCEPT|ITEM_ID")
+@click.option("--variant", default="base", show_default=True, help="What is put around the item.")
+@click.option("--model", help="Model spec, folder or Hub id: show its own prompt and tokens.")
+@click.pass_obj
+def show(settings: Settings, text: str, variant: str, model: str | None) -> None:
+    """Print the prompt of an item, and with --model every token with what is done there.
+
+    The item is the first test item of CONCEPT, or the one with ITEM_ID in a dataset that is built.
+    Tokens are marked prompt-end (the last one of the prompt), decision (whose next token is the
+    first in which the two answers differ), read (where activations are read for fitting) and
+    steered(SCOPE).
+
+    \b
+    steerhouse show kind
+    steerhouse show kind --variant system_negative --model reference
+    """  # noqa: D301 - click wants the character
+    from runners.show import answers, find, heading, messages_text
+    from specs.catalog import open as open_catalog
+
+    catalog = open_catalog(settings)
+    shown = find(text, variant, catalog, settings)
+    positive, negative = answers(shown)
+    click.echo(heading(shown))
+    click.echo(f"positive {positive!r} · negative {negative!r}\n")
+    if model is None:
+        click.echo(messages_text(shown))
+    else:
+        _as_model(model, shown, catalog, settings)
+
+
+def _as_model(model: str, shown: Shown, catalog: Catalog, settings: Settings) -> None:
+    """Print prompt and tokens of one model; what `run` would refuse is printed, then raised."""
+    from runners.model_argument import model_from_argument
+    from runners.own_system import fault
+    from runners.positions import TokenisedItem, tokenise
+    from runners.show import prompt_text, tokens
+    from runners.speaker import speaker
+    from specs.faults import Refused
+
+    speaks = speaker(model_from_argument(model, catalog), settings)
+    mismatch = fault(speaks.tokenizer, speaks.spec, shown.variant.system is not None)
+    refusals = [f"variant {shown.variant.name}: {mismatch}"] if mismatch else []
+    try:
+        click.echo(prompt_text(shown, speaks) + "\n")
+    except Refused as refused:
+        raise Refused(*(refusals or refused.faults)) from None
+    row = shown.row
+    found = tokenise(
+        speaks, row["messages"], row["answer_prefix"], row["positive"], row["negative"]
+    )
+    if isinstance(found, TokenisedItem):
+        _print(tokens(speaks, found))
+    else:
+        refusals.append(f"item {row['item_id']} on model {speaks.spec.name}: {found.reason}")
+    _warn_of_control_tokens(shown, speaks)
+    if refusals:
+        raise Refused(*refusals)
+
+
+def _warn_of_control_tokens(shown: Shown, speaks: Speaker) -> None:
+    from runners.encoding import control_tokens
+
+    contents = [message["content"] for message in shown.row["messages"]]
+    for token in control_tokens(speaks.tokenizer, contents):
+        click.echo(f"Warning: {token} in the text is read as a control token", err=True)
+
+
+def _print(tokens: list[Token]) -> None:
+    """Print one token a line; on a terminal as a table with the marked ones in bold."""
+    import sys
+
+    if sys.stdout.isatty():
+        _table(tokens)
+        return
+    for token in tokens:
+        click.echo(
+            "\t".join([str(token.position), str(token.token_id), repr(token.piece), *token.marks])
+        )
+
+
+def _table(tokens: list[Token]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("position", "token id", "piece", "marks", box=None)
+    for token in tokens:
+        style = "bold" if token.marks else "dim"
+        cells = [str(token.position), str(token.token_id), repr(token.piece), " ".join(token.marks)]
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+    Console().print(table)

@@ -1,0 +1,37 @@
+"""What of each experiment is measured, told from the warehouse alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    from specs.settings import Settings
+
+
+def tell(settings: Settings, experiment: str | None) -> None:
+    """Print a line an experiment, model and concept to stdout.
+
+    Raises:
+        Refused: an experiment the warehouse does not know.
+    """
+    from warehouse import queries
+    from warehouse.connect import connect
+    from warehouse.output import write
+
+    waiting = sum(1 for _ in (settings.home / "staged").rglob("*.parquet"))
+    with connect(settings.home) as connection:
+        known = queries.rows(connection, "experiments")
+        if experiment and (experiment,) not in known:
+            names = ", ".join(name for (name,) in known) or "none yet"
+            raise Refused(f"experiment {experiment!r} has not been run here; run so far: {names}")
+        question = connection.sql(queries.text("status"), params={"experiment": experiment})
+        write(question, "table", None)
+    if waiting:
+        from runners.console import say
+
+        say(
+            f"{waiting} staged file(s) wait for ingest; `steerhouse warehouse ingest` or the next "
+            "run takes them in"
+        )

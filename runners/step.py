@@ -1,0 +1,207 @@
+"""One step of a campaign: plan, measure what is missing block by block, stage, ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runners import estimate, work
+from runners.about import about, asked_rows
+from runners.console import bar, say
+from runners.execution import now
+from runners.guard import GuardedSweep
+from runners.measure import SweepFunction, measure_block, new_baselines
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from runners.asked import Unit
+    from runners.campaign import Campaign
+    from runners.work import Block
+    from specs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a command may say beside the experiment; in no id."""
+
+    dry_run: bool = False
+    verify: int = 0
+    tokens_per_batch: int | None = None
+    engine: str = "fast"
+    """`fast`, or `reference` for the slow path throughout."""
+
+
+@dataclass
+class Outcome:
+    """What a run did."""
+
+    measured: int = 0
+    fitted: int = 0
+    units: list[Unit] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of `experiment_run` so far."""
+
+
+@dataclass
+class Step:
+    """What the steps of one campaign share."""
+
+    campaign: Campaign
+    budget: int
+    options: Options
+    execution: dict[str, Any]
+    unfit: Mapping[tuple[str, str], Mapping[str, str]]
+
+    def do(self, name: str, units: Sequence[Unit], outcome: Outcome, whole_plan: bool) -> None:
+        """Plan, measure and ingest one step."""
+        settings = self.campaign.settings
+        done = work.done(settings.home, units)
+        todo = work.blocks(units, done)
+        for line in estimate.describe(f"{self.campaign.loaded.spec.name}: {name}", units, todo):
+            say(line)
+        if self.options.dry_run:
+            return
+        if whole_plan:
+            outcome.asked += asked_rows(self.campaign.experiment.name, units)
+        self._stage_plan(units, outcome.asked if whole_plan else [])
+        with bar(sum(len(block.items) for block in todo)) as progress:
+            sweeps: dict[int, SweepFunction] = {}
+            for block in todo:
+                progress.label(block.unit.label)
+                sweep = sweeps.setdefault(id(block.unit), self._sweep(block.unit))
+                stored = done.baselines.get(block.unit.evaluation_id, {})
+                outcome.measured += self._measure(block, sweep, stored)
+                progress.advance(len(block.items))
+        if todo:
+            self._stage_finish()
+        take_in(settings)
+
+    def verify(self, units: Sequence[Unit]) -> None:
+        """Measure random stored rows again and keep the comparison."""
+        from runners.verify import verify
+        from warehouse.relations import arrow_table
+        from warehouse.staged import stage
+
+        home = self.campaign.settings.home
+        identity = self.execution["execution_id"]
+        found = verify(units, self.options.verify, self.campaign.settings, identity)
+        if found:
+            stage(home, "verification", {"verification": arrow_table("verification", found)})
+            take_in(self.campaign.settings)
+
+    def _sweep(self, unit: Unit) -> SweepFunction:
+        if self.options.engine == "reference":
+            from runners.reference_sweep import reference_sweep
+
+            return reference_sweep
+        return GuardedSweep(unit.label, say)
+
+    def _measure(self, block: Block, sweep: SweepFunction, stored: Mapping[str, float]) -> int:
+        """Measure and stage one block; return its number of measurements."""
+        from runners.selfcheck import tolerance
+
+        campaign, items = self.campaign, block.items
+        if not items:
+            self._stage(block, {"cell": self._cells(block)}, [])
+            return 0
+        measured = measure_block(campaign.loaded, items, block.cells, sweep, self.budget)
+        allowed = 2 * tolerance(campaign.loaded.dtype, measured.scale)
+        fresh = new_baselines(block.unit.evaluation_id, items, measured, stored, allowed)
+        found = {
+            "baseline": fresh,
+            "cell": self._cells(block),
+            "verification": self._verified(sweep, block),
+        }
+        self._stage(block, found, measured.tables)
+        return sum(table.num_rows for table in measured.tables)
+
+    def _cells(self, block: Block) -> list[dict[str, Any]]:
+        return [
+            {
+                "run_id": cell.run.run_id,
+                "layer": cell.layer,
+                "multiplier": cell.multiplier,
+                "split": block.split,
+                "block": block.number,
+                "n_items": len(block.item_ids),
+                "execution_id": self.execution["execution_id"],
+            }
+            for cell in block.cells
+        ]
+
+    def _verified(self, sweep: SweepFunction, block: Block) -> list[dict[str, Any]]:
+        """Return the guard's own comparisons as rows of `verification`."""
+        from runners.measure import births
+
+        if not isinstance(sweep, GuardedSweep):
+            return []
+        found = []
+        for check, scope, items in sweep.checks:
+            if check.layer is None or check.row is None:
+                continue  # unsteered: no run to book it under
+            cells = births([c for c in block.cells if c.run.scope == scope]).cells
+            cell = cells[check.layer][check.row]
+            found.append(
+                {
+                    "run_id": cell.run.run_id,
+                    "item_id": items[check.item].item_id,
+                    "layer": check.layer,
+                    "multiplier": cell.multiplier,
+                    "logit_diff": check.fast,
+                    "reference": check.reference,
+                    "scale": check.scale,
+                    "execution_id": self.execution["execution_id"],
+                }
+            )
+        sweep.checks.clear()
+        return found
+
+    def _stage(
+        self, block: Block, found: Mapping[str, list[dict[str, Any]]], tables: list[pa.Table]
+    ) -> None:
+        """Write one block's rows as one staged file."""
+        import pyarrow as pa
+
+        from warehouse.relations import arrow_schema, arrow_table
+        from warehouse.staged import stage
+
+        relations = {name: arrow_table(name, some) for name, some in found.items() if some}
+        if tables:
+            schema = arrow_schema("measurement")
+            relations["measurement"] = pa.concat_tables(
+                [table.select(schema.names).cast(schema) for table in tables]
+            )
+        key = f"{block.unit.evaluation_id}/{block.split}-{block.number:05d}"
+        stage(self.campaign.settings.home, key, relations)
+
+    def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]]) -> None:
+        """Stage what the numbers will be about: models, datasets, vectors, runs, what is asked.
+
+        What an experiment asks is replaced whole, so `asked` holds its earlier models too.
+        """
+        from warehouse.relations import arrow_table
+        from warehouse.staged import stage
+
+        found = about(self.campaign, units, self.unfit)
+        found["execution"] = [self.execution]
+        found["experiment_run"] = asked
+        relations = {name: arrow_table(name, some) for name, some in found.items() if some}
+        stage(self.campaign.settings.home, f"plan-{self.campaign.loaded.model_id}", relations)
+        take_in(self.campaign.settings)
+
+    def _stage_finish(self) -> None:
+        from warehouse.relations import arrow_table
+        from warehouse.staged import stage
+
+        finished = arrow_table("execution", [{**self.execution, "finished_at": now()}])
+        stage(self.campaign.settings.home, "execution", {"execution": finished})
+
+
+def take_in(settings: Settings) -> None:
+    """Ingest what is staged; a damaged staged file is named, and its block measured again."""
+    from warehouse.ingest import ingest
+
+    for line in ingest(settings.home).refused:
+        say(f"Warning: {line}")
