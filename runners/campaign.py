@@ -12,6 +12,7 @@ from runners.asked import Asked, Run, Unit
 from runners.bench import Bench
 from runners.combinations import Combination
 from runners.fitting import BASE, Fitter
+from runners.nulls import Draw
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -193,17 +194,18 @@ class Campaign:
         parent = self.vector(combination)
         key = (parent.vector_id, layer)
         if key not in self._nulls:
-            fitter, counts = self.fitters[combination.concept], self.experiment.nulls
-            self._nulls[key] = fitter.nulls(
-                parent, combination.fit_variant, layer, "random", counts.random, combination.seed
-            ) + fitter.nulls(
-                parent,
-                combination.fit_variant,
-                layer,
-                "label_shuffled",
-                counts.label_shuffled if parent.fits else 0,
-                combination.seed,
-            )
+            counts = {
+                "random": self.experiment.nulls.random,
+                # A vector from a file has no labels to shuffle.
+                "label_shuffled": self.experiment.nulls.label_shuffled if parent.fits else 0,
+            }
+            draws = [
+                Draw(kind, layer, combination.seed, number)
+                for kind, count in counts.items()
+                for number in range(count)
+            ]
+            fitter = self.fitters[combination.concept]
+            self._nulls[key] = fitter.nulls(parent, combination.fit_variant, draws)
         return self._nulls[key]
 
     def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:

@@ -32,7 +32,9 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     asked = combinations(experiment, catalog)
     datasets = prepare.build_datasets(asked, catalog, settings)
     outcome = Outcome()
-    for model in dict.fromkeys(c.model for c in asked):
+    models = list(dict.fromkeys(c.model for c in asked))
+    for turn, model in enumerate(models, 1):
+        outcome.models_left = len(models) - turn
         loaded = load(catalog.get("models", model), settings)
         say(f"model {model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
         of_model = [c for c in asked if c.model == model]

@@ -10,19 +10,19 @@ import numpy as np
 from runners import vectors
 from runners.bench import Bench
 from runners.console import bar, say
-from runners.draws import gaussian_direction
 from runners.geometry import geometry
 from runners.ids import Fit, items_sha256, vector_id
 from runners.methods import FITS
-from runners.methods.label_shuffled import label_shuffled
 from runners.methods.vector_file import content_sha256, read_vectors
 from runners.vectors import SteeringVector
 from specs.faults import Refused
 from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from runners.nulls import Draw
     from specs.schema import Method
 
 BASE = "base"
@@ -74,10 +74,12 @@ class Fitter:
         return self._fitted(method, variant, norm)
 
     def nulls(
-        self, parent: SteeringVector, variant: str, layer: int, kind: str, count: int, seed: int
+        self, parent: SteeringVector, variant: str, draws: Sequence[Draw]
     ) -> list[SteeringVector]:
-        """Return `count` null vectors of a `kind` for `parent` at one layer."""
-        return [self._null(parent, variant, layer, kind, seed, k) for k in range(count)]
+        """Return null vectors for `parent`, those that the warehouse holds without drawing them."""
+        from runners.nulls import NullMaker
+
+        return NullMaker(self, parent, variant).make(draws)
 
     def _fit_of(self, variant: str) -> tuple[Fit, list[str]]:
         """Return the fit's description and its usable training items."""
@@ -143,7 +145,7 @@ class Fitter:
             return self._made[identity]
         raw, training = self._raw(kind, variant), self.training(variant)
         factors = self._factors(raw, wanted, is_base)
-        return self._keep(
+        return self.keep(
             identity,
             kind,
             method.name,
@@ -194,7 +196,7 @@ class Fitter:
         parameters = {"sha256": content_sha256(raw)}
         identity = vector_id(loaded.model_id, "file", parameters, [], wanted, base_id)
         factors = self._factors(raw, wanted, is_base=False)
-        return self._keep(
+        return self.keep(
             identity,
             "file",
             method.name,
@@ -206,48 +208,7 @@ class Fitter:
             norm_vector_id=base_id,
         )
 
-    def _null(
-        self, parent: SteeringVector, variant: str, layer: int, kind: str, seed: int, k: int
-    ) -> SteeringVector:
-        """Draw one null of a kind, at one layer; `k` numbers the draws."""
-        identity = vector_id(
-            parent.model_id,
-            kind,
-            {},
-            parent.fits,
-            parent.norm,
-            parent.norm_vector_id,
-            seed,
-            k,
-            parent.vector_id,
-        )
-        length = parent.raw_length[layer] * parent.factor[layer]
-        if kind == "random":
-            raw = length * gaussian_direction(seed, k, layer, self.bench.loaded.d_model)
-            factor = 1.0
-        else:
-            training = self.training(variant)
-            differences = training.positive[:, layer] - training.negative[:, layer]
-            raw = label_shuffled(differences, training.questions, seed, k)
-            factor = parent.factor[layer]
-        return self._keep(
-            identity,
-            kind,
-            kind,
-            {},
-            parent.fits,
-            parent.norm,
-            {layer: raw},
-            {layer: factor},
-            norm_vector_id=parent.norm_vector_id,
-            role="null",
-            seed=seed,
-            resample=k,
-            parent_vector_id=parent.vector_id,
-            residual_norm={k: v for k, v in parent.residual_norm.items() if k == layer},
-        )
-
-    def _keep(
+    def keep(
         self,
         identity: str,
         method: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from specs.faults import Refused
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
     from runners.positions import Speaks, TokenisedItem
     from specs.catalog import Catalog
-    from specs.schema import Concept, Variant
+    from specs.schema import Variant
     from specs.settings import Settings
 
 ITEM_ID = re.compile(r"[0-9a-f]{16}")

@@ -42,6 +42,8 @@ class Outcome:
     units: list[Unit] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     """Rows of `experiment_run` so far."""
+    model_ids: list[str] = field(default_factory=list)
+    models_left: int = 0
 
 
 @dataclass
@@ -63,9 +65,7 @@ class Step:
             say(line)
         if self.options.dry_run:
             return
-        if whole_plan:
-            outcome.asked += asked_rows(self.campaign.experiment.name, units)
-        self._stage_plan(units, outcome.asked if whole_plan else [])
+        self._stage_plan(units, self._asked(units, outcome) if whole_plan else [])
         with bar(sum(len(block.items) for block in todo)) as progress:
             sweeps: dict[int, SweepFunction] = {}
             for block in todo:
@@ -176,20 +176,40 @@ class Step:
         key = f"{block.unit.evaluation_id}/{block.split}-{block.number:05d}"
         stage(self.campaign.settings.home, key, relations)
 
-    def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]]) -> None:
-        """Stage what the numbers will be about: models, datasets, vectors, runs, what is asked.
+    def _asked(self, units: Sequence[Unit], outcome: Outcome) -> list[dict[str, Any]]:
+        """Return all that the experiment asks, its other models included: it is replaced whole.
 
-        What an experiment asks is replaced whole, so `asked` holds its earlier models too.
+        Models whose turn comes later keep what they were asked before; the last one drops the rest.
         """
+        from warehouse import queries
+        from warehouse.connect import connect
+        from warehouse.relations import arrow_schema
+
+        experiment, home = self.campaign.experiment.name, self.campaign.settings.home
+        outcome.asked += asked_rows(experiment, units)
+        outcome.model_ids.append(self.campaign.loaded.model_id)
+        if outcome.models_left == 0 or not (home / "warehouse.duckdb").exists():
+            return outcome.asked
+        with connect(home) as connection:
+            others = queries.rows(
+                connection, "asked_elsewhere", experiment=experiment, model_ids=outcome.model_ids
+            )
+        names = arrow_schema("experiment_run").names
+        return outcome.asked + [dict(zip(names, row, strict=True)) for row in others]
+
+    def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]]) -> None:
+        """Stage what the numbers will be about, where the warehouse does not know it all."""
+        from warehouse.novelty import is_new
         from warehouse.relations import arrow_table
         from warehouse.staged import stage
 
-        found = about(self.campaign, units, self.unfit)
-        found["execution"] = [self.execution]
-        found["experiment_run"] = asked
+        found = {**about(self.campaign, units, self.unfit), "experiment_run": asked}
+        home = self.campaign.settings.home
         relations = {name: arrow_table(name, some) for name, some in found.items() if some}
-        stage(self.campaign.settings.home, f"plan-{self.campaign.loaded.model_id}", relations)
-        take_in(self.campaign.settings)
+        if is_new(home, relations):
+            relations["execution"] = arrow_table("execution", [self.execution])
+            stage(home, f"plan-{self.campaign.loaded.model_id}", relations)
+            take_in(self.campaign.settings)
 
     def _stage_finish(self) -> None:
         from warehouse.relations import arrow_table

@@ -103,16 +103,29 @@ def test_a_layer_and_a_multiplier_join_the_same_runs(folder: Path) -> None:
     assert {row[0] for row in rows(folder / "growing", "run")} == runs
 
 
+MOMENTS = (
+    "datasets/kind/README.md",
+    "vectors/*.safetensors",
+    "staged/plan-*.parquet",
+    "warehouse.duckdb.next",
+    "staged/*/validation-*.parquet",
+    "staged/*/test-*.parquet",
+)
+"""Files whose first appearance is a moment to be killed at."""
+
+
 def test_killed_anywhere_and_resumed_equals_undisturbed(folder: Path) -> None:
     """SIGKILL at several moments of one run, each time going on; at the end all rows are equal."""
     home = folder / "killed"
-    for seconds in (1.5, 2.5, 3.5, 4.5):
+    for pattern in MOMENTS:
         process = subprocess.Popen(
             [STEERHOUSE, "--specs", "specs", "--home", "killed", "run", "small"],
             cwd=folder,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(seconds)
+        while process.poll() is None and not any(home.glob(pattern)):
+            time.sleep(0.001)
+        assert process.poll() is None, f"{pattern} never appeared"
         process.send_signal(signal.SIGKILL)
         process.wait()
     done = run_small(folder, "killed")
