@@ -1,0 +1,41 @@
+"""A bench of the reference model, built once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builders.build import build
+from runners.bench import Bench
+from runners.load import LoadedModel, load
+from specs.catalog import Catalog
+from specs.settings import Settings
+
+VARIANTS = ("base", "user_positive")
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return Catalog()
+
+
+@pytest.fixture(scope="session")
+def reference(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    return load(catalog.get("models", "reference"), Settings(home=tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture(scope="session")
+def kind(
+    reference: LoadedModel, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory
+) -> Bench:
+    """Return concept kind under two variants on the reference model."""
+    return bench_of("kind", reference, catalog, tmp_path_factory.mktemp("bench"))
+
+
+def bench_of(name: str, loaded: LoadedModel, catalog: Catalog, home: Path) -> Bench:
+    concept = catalog.get("concepts", name)
+    variants = {v: catalog.get("variants", v) for v in VARIANTS}
+    return Bench(
+        loaded, concept, build(concept, list(variants.values()), Settings(home=home)), variants
+    )

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from warehouse import definitions, migrate
+from warehouse.connect import connect
+from warehouse.faults import WarehouseRefused
+from warehouse.file import attach, path
+from warehouse.migrate import Script, version
+
+
+def _second(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    """Pretend that the code has a second migration."""
+    scripts = (*migrate.scripts(), Script(2, "0002_more.sql", sql))
+    monkeypatch.setattr(migrate, "scripts", lambda: scripts)
+    monkeypatch.setattr(migrate, "VERSION", 2)
+
+
+def test_a_new_warehouse_has_schema_and_views(tmp_path: Path) -> None:
+    assert migrate.migrate(tmp_path) == ["0001_relations.sql", "views"]
+    with connect(tmp_path) as connection:
+        assert version(connection) == migrate.VERSION == 1
+        assert connection.execute("select count(*) from concept_card").fetchall() == [(0,)]
+
+
+def test_migrating_twice_changes_nothing_but_the_views(simple: Any) -> None:
+    simple.ingest()
+    before = simple.contents()
+    assert migrate.migrate(simple.home) == ["views"]
+    assert simple.contents() == before
+    assert simple.rows("select count(*) from schema_migration") == [(1,)]
+    assert simple.rows("select count(*) from schema_definition") == [(1,)]
+
+
+def test_older_clients_can_read_the_file(simple: Any) -> None:
+    simple.ingest()
+    simple.lines("r", 4, {"i1": 1.0})
+    simple.ingest()
+    with duckdb.connect(str(path(simple.home)), read_only=True) as connection:
+        ((tags,),) = connection.execute(
+            "select tags from duckdb_databases() where database_name = 'warehouse'"
+        ).fetchall()
+        assert tags["storage_version"].startswith("v1.4.0")
+        assert connection.execute("select count(*) from item_slope").fetchall() == [(3,)]
+
+
+def test_views_work_under_any_name_of_the_file(simple: Any) -> None:
+    simple.ingest()
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path(simple.home)}' as somewhere (read_only)")
+        for name in definitions.view_names():
+            connection.execute(f"from somewhere.{name}").fetchall()
+
+
+def test_an_older_schema_is_named_and_migrated(
+    simple: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simple.ingest()
+    _second(monkeypatch, "alter table run add column note varchar;")
+    with pytest.raises(WarehouseRefused, match=r"has schema version 1.*`steerhouse warehouse mig"):
+        connect(simple.home)
+    assert migrate.migrate(simple.home) == ["0002_more.sql", "views"]
+    assert simple.rows("select run_id, note from run") == [("r", None)]
+
+
+def test_an_ingest_migrates_by_itself(simple: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    simple.ingest()
+    simple.lines("r", 4, {"i1": 1.0})
+    simple.stage()
+    _second(monkeypatch, "alter table run add column note varchar;")
+    simple.ingest()
+    assert simple.rows("select run_id, note from run") == [("r", None)]
+    assert simple.rows("select count(*) from measurement") == [(18,)]
+
+
+def test_a_migration_that_fails_leaves_everything(
+    simple: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simple.ingest()
+    before = simple.contents()
+    with monkeypatch.context() as patch:
+        _second(patch, "create table more (a integer); alter table nowhere add column b integer;")
+        with pytest.raises(duckdb.CatalogException):
+            migrate.migrate(simple.home)
+    assert simple.contents() == before
+    assert not path(simple.home).with_name("warehouse.duckdb.next").exists()
+
+
+def test_a_newer_schema_is_refused_by_all(simple: Any) -> None:
+    simple.ingest()
+    with attach(path(simple.home), read_only=False) as connection:
+        connection.execute(
+            "insert into schema_migration values (7, '0007_x.sql', now()::timestamp)"
+        )
+    simple.lines("r", 4, {"i1": 1.0})
+    simple.stage()
+    for act in (connect, migrate.migrate, lambda home: simple.ingest()):
+        with pytest.raises(WarehouseRefused, match=r"version 7.*up to 1; upgrade steerhouse"):
+            act(simple.home)
+    assert len(list((simple.home / "staged").rglob("*.parquet"))) == 1
+
+
+def test_views_of_other_code_are_made_anew_by_the_next_ingest(
+    simple: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        extra = ("views/old.sql", "create view old as select 1 as one;")
+        sources = (*definitions.sources(), extra)
+        patch.setattr(definitions, "sources", lambda: sources)
+        patch.setattr(definitions, "fingerprint", lambda: "another")
+        simple.ingest()
+        assert simple.rows("from old") == [(1,)]
+    with pytest.raises(WarehouseRefused, match="views of another steerhouse; run `steerhouse"):
+        connect(simple.home)
+    simple.lines("r", 4, {"i1": 1.0})
+    simple.ingest()
+    views = simple.rows("select view_name from duckdb_views() where database_name = 'warehouse'")
+    assert {name for (name,) in views} == set(definitions.view_names())
+
+
+def test_a_macro_file_comes_after_those_it_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    macros = {
+        "macros/a.sql": "create or replace macro twice(x) as double_of(x);",
+        "macros/b.sql": "create macro double_of(x) as 2 * x;",
+    }
+    assert list(definitions._order(macros)) == ["macros/b.sql", "macros/a.sql"]

@@ -1,0 +1,210 @@
+"""coverage, best_layer and concept_card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def _ask(world: Any, run: str, split: str, layer: int, multiplier: float, n: int) -> None:
+    row = {"experiment": "x", "run_id": run, "split": split, "layer": layer}
+    world.add("experiment_run", {**row, "multiplier": multiplier, "n_asked": n})
+
+
+def test_coverage_is_asked_minus_measured_minus_refused(world: Any) -> None:
+    world.model()
+    world.items("d", *({"item_id": name} for name in "abcd"))
+    world.evaluation("e", "d", {"a": 0.0, "b": 0.0})
+    world.vector("v", ("d", "base"))
+    world.run("r", "e", "v")
+    world.add("refused", _refusal("d"))
+    world.lines("r", 1, {"a": 1, "b": 1})
+    for multiplier in (0.0, 0.5, 2.0):
+        _ask(world, "r", "test", 1, multiplier, 4)
+    _ask(world, "r", "test", 2, 0.5, 4)
+    world.ingest()
+    found = world.rows(
+        "select layer, multiplier, n_asked, n_measured, n_refused, n_missing"
+        " from coverage order by layer, multiplier"
+    )
+    assert found == [
+        (1, 0.0, 4, 2, 1, 1),
+        (1, 0.5, 4, 2, 1, 1),
+        (1, 2.0, 4, 0, 1, 3),
+        (2, 0.5, 4, 0, 1, 3),
+    ]
+    assert world.rows("select complete from steerability") == [(False,)]
+
+
+def _refusal(item: str) -> dict[str, Any]:
+    reason = "longer than the context"
+    return {"evaluation_id": "e", "item_id": item, "reason": reason, "dropped": True}
+
+
+def test_what_is_all_there_is_complete_whoever_asked(simple: Any) -> None:
+    for multiplier in (-1.0, 0.0, 1.0):
+        _ask(simple, "r", "test", 3, multiplier, 2)
+    simple.ingest()
+    assert simple.rows("select sum(n_missing) from coverage") == [(0,)]
+    assert simple.rows("select complete from steerability") == [(True,)]
+
+
+def test_an_asked_run_that_never_began_is_missing(world: Any) -> None:
+    _ask(world, "nowhere", "test", 1, 1.0, 5)
+    world.ingest()
+    found = world.one("from coverage")
+    assert (found["n_missing"], found["n_measured"], found["concept"]) == (5, 0, None)
+
+
+def _choice(world: Any) -> None:
+    """Layers 0 to 3 on validation and test; 2 is the best of those not degenerate."""
+    world.model()
+    items = [
+        {"item_id": f"{split}{number}", "split": split, "first": number == 0}
+        for split in ("validation", "test")
+        for number in range(2)
+    ]
+    world.items("d", *items)
+    world.evaluation("e", "d", {item["item_id"]: 0.0 for item in items})
+    world.vector("v", ("d", "base"), layers={0: False, 1: True, 2: False, 3: False})
+    world.run("r", "e", "v")
+    for layer, steerability in {0: 1.0, 1: 9.0, 2: 2.0, 3: 2.0}.items():
+        world.lines("r", layer, {"validation0": steerability + 0.5})
+        world.lines("r", layer, {"validation1": steerability - 0.5})
+        world.lines("r", layer, {"test0": steerability + 10, "test1": steerability + 8})
+
+
+def test_validation_chooses_the_layer_and_degenerate_ones_are_out(world: Any) -> None:
+    _choice(world)
+    world.ingest()
+    best = world.one("from best_layer")
+    assert best["layer"] == 2
+    assert best["steerability"] == pytest.approx(2)
+    assert best["n_candidates"] == 3
+    assert best["n_items"] == 2
+    assert (best["method"], best["norm"], best["operator"]) == ("mean_difference", "raw", "add")
+    assert (best["fit_variant"], best["variant"]) == ("base", "base")
+    assert best["vector_ids"] == ["v"]
+    assert best["complete"]
+
+
+def test_nulls_resamples_and_other_concepts_vectors_do_not_choose(world: Any) -> None:
+    _choice(world)
+    world.vector("null", ("d", "base"), role="null", seed=1)
+    world.vector("draw", ("d", "base"), role="resample", resample=1)
+    world.vector("far", ("other", "base"))
+    for vector in ("null", "draw", "far"):
+        world.run(f"r-{vector}", "e", vector)
+        world.lines(f"r-{vector}", 0, {"validation0": 50.0, "validation1": 50.0})
+    world.ingest()
+    assert world.rows("select layer, n_candidates from best_layer") == [(2, 3)]
+
+
+def test_base_is_preferred_to_variants_that_come_first(world: Any) -> None:
+    _choice(world)
+    world.evaluation("e2", "d", {"validation0": 0.0}, variant="assertive")
+    world.run("r2", "e2", "v")
+    world.vector("v2", ("d", "assertive"))
+    world.run("r3", "e", "v2")
+    for run in ("r2", "r3"):
+        world.lines(run, 0, {"validation0": 50.0})
+    world.ingest()
+    best = world.one("from best_layer")
+    assert (best["layer"], best["fit_variant"], best["variant"]) == (2, "base", "base")
+
+
+def test_base_is_known_by_any_of_its_names(world: Any) -> None:
+    _choice(world)
+    world.add("name", {"kind": "variant", "id": "d/base", "name": "aa"})
+    world.evaluation("e2", "d", {"validation0": 0.0}, variant="a")
+    world.run("r2", "e2", "v")
+    world.lines("r2", 0, {"validation0": 50.0})
+    world.ingest()
+    best = world.one("from best_layer")
+    assert (best["layer"], best["variant"], best["variant_id"]) == (2, "aa", "d/base")
+
+
+def test_without_base_the_alphabetically_first_variants_choose(world: Any) -> None:
+    world.model()
+    world.items("d", {"item_id": "i", "split": "validation"})
+    for fit in ("y", "z"):
+        world.vector(f"v-{fit}", ("d", fit))
+    for variant in ("x", "w"):
+        world.evaluation(f"e-{variant}", "d", {"i": 0.0}, variant=variant)
+        for fit in ("y", "z"):
+            run = f"{fit}-{variant}"
+            world.run(run, f"e-{variant}", f"v-{fit}")
+            for layer in (0, 1):
+                good = (run == "y-w") == (layer == 1)
+                world.lines(run, layer, {"i": 5.0 if good else 1.0})
+    for name in ("y", "z"):
+        world.add("name", {"kind": "variant", "id": f"d/{name}", "name": name})
+    world.ingest()
+    best = world.one("from best_layer")
+    assert (best["fit_variant"], best["variant"], best["layer"]) == ("y", "w", 1)
+
+
+def test_operators_scopes_and_norms_choose_for_themselves(world: Any) -> None:
+    _choice(world)
+    world.run("r-decision", "e", "v", scope="decision")
+    world.lines("r-decision", 0, {"validation0": 1.0})
+    world.vector("u", ("d", "base"), norm="unit")
+    world.run("r-unit", "e", "u")
+    world.lines("r-unit", 3, {"validation0": 1.0})
+    world.ingest()
+    found = world.rows("select norm, scope, layer from best_layer order by all")
+    assert found == [("raw", "answer", 2), ("raw", "decision", 0), ("unit", "answer", 3)]
+
+
+def test_seeds_are_averaged(world: Any) -> None:
+    world.model()
+    world.items("d", {"item_id": "i", "split": "validation"})
+    world.evaluation("e", "d", {"i": 0.0})
+    for seed, slopes in {0: (4.0, 3.0), 1: (0.0, 3.0)}.items():
+        world.vector(f"v{seed}", ("d", "base"), seed=seed)
+        world.run(f"r{seed}", "e", f"v{seed}")
+        for layer, slope in enumerate(slopes):
+            world.lines(f"r{seed}", layer, {"i": slope})
+    world.ingest()
+    best = world.one("from best_layer")
+    assert (best["layer"], best["steerability"], best["vector_ids"]) == (1, 3.0, ["v0", "v1"])
+
+
+def test_a_vector_of_the_users_own_has_a_best_layer_too(world: Any) -> None:
+    world.model()
+    world.items("d", {"item_id": "i", "split": "validation"})
+    world.evaluation("e", "d", {"i": 0.0})
+    world.vector("own", None, method="file")
+    world.run("r", "e", "own")
+    world.lines("r", 4, {"i": 1.0})
+    world.ingest()
+    best = world.one("from best_layer")
+    assert (best["layer"], best["method"], best["fit_variant"]) == (4, "file", None)
+
+
+def test_the_card_shows_the_test_split_at_the_chosen_layer(world: Any) -> None:
+    _choice(world)
+    for seed, slope in enumerate((0.1, -0.1)):
+        parent = {"parent_vector_id": "v", "role": "null", "seed": seed}
+        world.vector(f"null{seed}", ("d", "base"), method="random", **parent)
+        world.run(f"rn{seed}", "e", f"null{seed}")
+        world.lines(f"rn{seed}", 2, {"test0": slope, "test1": slope})
+    world.vector("stranger", ("d", "base"), parent_vector_id="w", role="null", seed=9)
+    world.run("rs", "e", "stranger")
+    world.lines("rs", 2, {"test0": 7.0})
+    _ask(world, "r", "test", 2, 1.0, 2)
+    _ask(world, "r", "test", 3, 2.0, 2)
+    world.ingest()
+    card = world.one("from concept_card")
+    assert card["layer"] == 2
+    assert card["validation_steerability"] == pytest.approx(2)
+    assert card["steerability"] == pytest.approx(11)
+    assert card["n_items"] == 2
+    assert card["anti_steerable_fraction"] == 0
+    assert card["letter_share"] == pytest.approx(1)
+    assert card["yes_no_share"] is None
+    assert card["n_nulls"] == 2
+    assert card["mean_null"] == pytest.approx(0, abs=1e-6)
+    assert card["sd_null"] == pytest.approx(0.2 / 2**0.5)
+    assert card["complete"]
