@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 demo: $(STAMP) ## quickstart: build -> run -> analyse, offline
 	$(BIN)/steerhouse run quickstart
 	@echo
-	$(BIN)/steerhouse analyse steerability --experiment quickstart
+	$(BIN)/steerhouse analyse steerability --experiment quickstart --param layer=best
 	@echo
 	$(BIN)/steerhouse analyse planted_truth --experiment quickstart
 	@$(BIN)/python -m runners.next_steps

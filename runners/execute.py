@@ -75,7 +75,7 @@ def _best(campaign: Campaign) -> dict[str, int]:
     with connect(campaign.settings.home) as connection:
         found = queries.rows(
             connection,
-            "chosen_layer",
+            "layer_choice",
             run_ids=campaign.choosing_runs(),
             layers=list(campaign.layers),
         )

@@ -19,8 +19,9 @@ def tell(settings: Settings, experiment: str | None) -> None:
     from warehouse import queries
     from warehouse.connect import connect
     from warehouse.output import write
+    from warehouse.staged import waiting
 
-    waiting = sum(1 for _ in (settings.home / "staged").rglob("*.parquet"))
+    left = len(list(waiting(settings.home)))
     with connect(settings.home) as connection:
         known = queries.rows(connection, "experiments")
         if experiment and (experiment,) not in known:
@@ -28,10 +29,10 @@ def tell(settings: Settings, experiment: str | None) -> None:
             raise Refused(f"experiment {experiment!r} has not been run here; run so far: {names}")
         question = connection.sql(queries.text("status"), params={"experiment": experiment})
         write(question, "table", None)
-    if waiting:
+    if left:
         from runners.console import say
 
         say(
-            f"{waiting} staged file(s) wait for ingest; `steerhouse warehouse ingest` or the next "
+            f"{left} staged file(s) wait for ingest; `steerhouse warehouse ingest` or the next "
             "run takes them in"
         )

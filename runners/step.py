@@ -222,6 +222,9 @@ class Step:
 def take_in(settings: Settings) -> None:
     """Ingest what is staged; a damaged staged file is named, and its block measured again."""
     from warehouse.ingest import ingest
+    from warehouse.migrate import bring_up
 
+    for name in bring_up(settings.home):
+        say(f"warehouse brought up to date: {name}")
     for line in ingest(settings.home).refused:
         say(f"Warning: {line}")

@@ -128,3 +128,13 @@ def test_a_macro_file_comes_after_those_it_calls(monkeypatch: pytest.MonkeyPatch
         "macros/b.sql": "create macro double_of(x) as 2 * x;",
     }
     assert list(definitions._order(macros)) == ["macros/b.sql", "macros/a.sql"]
+
+
+def test_bring_up_migrates_only_what_is_older(tmp_path: Path) -> None:
+    assert migrate.bring_up(tmp_path) == []
+    migrate.migrate(tmp_path)
+    assert migrate.bring_up(tmp_path) == []
+    with attach(path(tmp_path), read_only=False) as connection:
+        connection.execute("update schema_definition set sha256 = 'of another steerhouse'")
+    assert migrate.bring_up(tmp_path) == ["views"]
+    assert migrate.bring_up(tmp_path) == []

@@ -1,0 +1,1 @@
+"""Questions to the warehouse, one .sql file each."""

@@ -1,0 +1,142 @@
+-- question: Does any relation other than measurement hold a row twice?
+-- grain: relation, key
+-- source: the grain of each relation, warehouse/relations.py (GRAIN)
+-- columns:
+--   relation  the relation
+--   key       what its rows must not share, joined by ` / `
+--   copies    rows that share it
+
+with
+repeated as (
+    select 'model' as relation, model_id as key, count(*) as copies
+    from model
+    group by all
+    having copies > 1
+    union all
+    select 'dataset' as relation, dataset_id as key, count(*) as copies
+    from dataset
+    group by all
+    having copies > 1
+    union all
+    select 'variant' as relation, variant_id as key, count(*) as copies
+    from variant
+    group by all
+    having copies > 1
+    union all
+    select 'item' as relation, item_id as key, count(*) as copies
+    from item
+    group by all
+    having copies > 1
+    union all
+    select
+        'dataset_item' as relation,
+        concat_ws(' / ', dataset_id, "row") as key,
+        count(*) as copies
+    from dataset_item
+    group by all
+    having copies > 1
+    union all
+    select
+        'name' as relation,
+        concat_ws(' / ', kind, id, name) as key,
+        count(*) as copies
+    from name
+    group by all
+    having copies > 1
+    union all
+    select
+        'planted' as relation,
+        concat_ws(' / ', model_id, dataset_id, quantity, variant_id, layer) as key,
+        count(*) as copies
+    from planted
+    group by all
+    having copies > 1
+    union all
+    select 'vector' as relation, vector_id as key, count(*) as copies
+    from vector
+    group by all
+    having copies > 1
+    union all
+    select
+        'vector_fit' as relation,
+        concat_ws(' / ', vector_id, dataset_id, split, variant_id) as key,
+        count(*) as copies
+    from vector_fit
+    group by all
+    having copies > 1
+    union all
+    select
+        'vector_layer' as relation,
+        concat_ws(' / ', vector_id, layer) as key,
+        count(*) as copies
+    from vector_layer
+    group by all
+    having copies > 1
+    union all
+    select
+        'vector_direction' as relation,
+        concat_ws(' / ', vector_id, layer) as key,
+        count(*) as copies
+    from vector_direction
+    group by all
+    having copies > 1
+    union all
+    select 'evaluation' as relation, evaluation_id as key, count(*) as copies
+    from evaluation
+    group by all
+    having copies > 1
+    union all
+    select
+        'baseline' as relation,
+        concat_ws(' / ', evaluation_id, item_id) as key,
+        count(*) as copies
+    from baseline
+    group by all
+    having copies > 1
+    union all
+    select
+        'refused' as relation,
+        concat_ws(' / ', evaluation_id, item_id) as key,
+        count(*) as copies
+    from refused
+    group by all
+    having copies > 1
+    union all
+    select 'run' as relation, run_id as key, count(*) as copies
+    from run
+    group by all
+    having copies > 1
+    union all
+    select
+        'cell' as relation,
+        concat_ws(' / ', run_id, layer, multiplier, split, block) as key,
+        count(*) as copies
+    from cell
+    group by all
+    having copies > 1
+    union all
+    select
+        'experiment_run' as relation,
+        concat_ws(' / ', experiment, run_id, split, layer, multiplier) as key,
+        count(*) as copies
+    from experiment_run
+    group by all
+    having copies > 1
+    union all
+    select
+        'verification' as relation,
+        concat_ws(' / ', run_id, item_id, layer, multiplier) as key,
+        count(*) as copies
+    from verification
+    group by all
+    having copies > 1
+    union all
+    select 'execution' as relation, execution_id as key, count(*) as copies
+    from execution
+    group by all
+    having copies > 1
+)
+
+select relation, key, copies
+from repeated
+order by relation, key

@@ -1,0 +1,99 @@
+-- question: Is the model answering at all, and does steering stop it?
+-- grain: run, layer, multiplier
+-- source: DESIGN 1 (answer mass) and 6 (prefix_logprob); no paper reports it
+-- params:
+--   filters
+--   split  train|validation|test  test    split that is reported
+--   role   fitted|null|resample   fitted  vectors: fitted, resample or null
+--   layer  layer                  null    one layer, or `best` = the one that validation chose; null = all
+-- columns:
+--   model                model
+--   concept              concept that the questions ask about
+--   variant              prompt variant they are asked under
+--   method               how the vector was fitted
+--   layer                decoder block whose output is steered
+--   multiplier           signed factor on the vector, 0 = unsteered
+--   mean_answer_logmass  mean log(p(positive) + p(negative)), 0 where only the two answers are likely
+--   low_mass_fraction    share of items whose two answers have less than half of the probability
+--   mean_prefix_logprob  mean log p of what both answers begin with, unsteered: was such an answer wanted
+--   complete             false where an asked measurement is missing
+-- further columns:
+--   least_answer_logmass  smallest log mass over items
+--   fit_concept          concept the vector was fitted on
+--   fit_variant          variant it was fitted on
+--   seed                 seed of the vector, null where none is used
+--   norm                 how the vector was scaled
+--   operator             how it was applied
+--   scope                where it was applied
+--   split                split that is reported
+--   n_items              items measured
+--   n_multipliers        multipliers of this run and layer, 0 included
+--   multiplier_bound     largest abs(multiplier) of this run and layer
+--   run_id               the run
+
+with
+asked as (
+    select run_card.*, chosen_layer.layer as chosen_layer
+    from run_card
+    left join chosen_layer on $layer = 'best' and chosen_layer.run_id = run_card.run_id
+    where
+        run_card.role = $role
+        and run_card.run_id in (from asked_runs($experiment, $model, $concept, $method))
+),
+
+points as (
+    select
+        sweep.run_id,
+        sweep.layer,
+        sweep.multiplier,
+        count(*) as n_items,
+        avg(sweep.answer_logmass::double) as mean_answer_logmass,
+        min(sweep.answer_logmass) as least_answer_logmass,
+        avg((sweep.answer_logmass < ln(0.5))::integer) as low_mass_fraction,
+        avg(baseline.prefix_logprob::double) as mean_prefix_logprob
+    from sweep
+    inner join asked using (run_id)
+    left join baseline
+        on
+            baseline.evaluation_id = sweep.evaluation_id
+            and baseline.item_id = sweep.item_id
+    where sweep.split = $split and is_layer(sweep.layer, $layer, asked.chosen_layer)
+    group by sweep.run_id, sweep.layer, sweep.multiplier
+),
+
+missing as (
+    select run_id, layer, multiplier, sum(n_missing) as n_missing
+    from coverage
+    where split = $split and run_id in (select run_id from asked)
+    group by run_id, layer, multiplier
+)
+
+select
+    asked.model,
+    asked.concept,
+    asked.variant,
+    asked.method,
+    points.layer,
+    points.multiplier,
+    points.mean_answer_logmass,
+    points.low_mass_fraction,
+    points.mean_prefix_logprob,
+    coalesce(missing.n_missing, 0) = 0 as complete,
+    points.least_answer_logmass,
+    asked.fit_concept,
+    asked.fit_variant,
+    asked.seed,
+    asked.norm,
+    asked.operator,
+    asked.scope,
+    $split as split,
+    points.n_items,
+    count(*) over (partition by points.run_id, points.layer) as n_multipliers,
+    max(abs(points.multiplier)) over (partition by points.run_id, points.layer) as multiplier_bound,
+    asked.run_id
+from asked
+inner join points using (run_id)
+left join missing using (run_id, layer, multiplier)
+order by
+    asked.model, asked.concept, asked.method, asked.fit_variant, asked.variant, points.layer,
+    asked.scope, asked.seed, asked.run_id, points.multiplier

@@ -1,0 +1,143 @@
+-- question: Which layer does the validation split choose, and what does it give on the test split?
+-- grain: model, concept, method, norm, operator, scope
+-- source: DESIGN 3 (`best`) and the view best_layer; Tan et al. 2024 (arXiv 2407.12404), section 3,
+--   chose one layer per model by a sweep on validation items. Nothing is cross-fitted: the layer
+--   never sees the test split
+-- params:
+--   filters
+--   confidence  fraction  0.95  level of the interval
+-- columns:
+--   model                     model
+--   concept                   concept
+--   method                    how the vector was fitted
+--   scope                     where it was applied
+--   layer                     the layer chosen, among those whose vector is not degenerate
+--   validation_steerability   mean slope on the validation split, logits per multiplier
+--   test_steerability         mean slope on the test split, null where it was not measured there
+--   test_low                  lower end of its cluster-t interval by question
+--   test_high                 upper end
+--   test_best_layer           the layer that the test split would have chosen, to compare only
+--   test_best_steerability    its mean slope on the test split
+--   n_candidates              layers that stood for choice
+--   complete                  false where an asked measurement of the choice or the report is missing
+-- further columns:
+--   norm                      how the vector was scaled
+--   operator                  how it was applied
+--   fit_variant               variant the choice was made with
+--   variant                   variant it was evaluated on
+--   n_validation_items        items behind the choice
+--   n_test_items              items behind the report
+--   n_test_questions          questions they belong to
+--   n_multipliers             multipliers behind a slope (the fewest over items, both splits)
+--   multiplier_bound          slopes are fitted over abs(multiplier) up to this
+--   model_id                  the model
+--   dataset_id                the dataset
+
+with
+choice as (
+    select *, row_number() over (order by model_id, dataset_id, method, norm, operator, scope) as n
+    from best_layer
+),
+
+choice_run as (
+    select choice.n, choice.layer, run_card.run_id
+    from choice
+    inner join run_card
+        on
+            list_contains(choice.vector_ids, run_card.vector_id)
+            and run_card.model_id = choice.model_id
+            and run_card.dataset_id = choice.dataset_id
+            and run_card.variant_id = choice.variant_id
+            and run_card.operator = choice.operator
+            and run_card.scope = choice.scope
+    where run_card.run_id in (from asked_runs($experiment, $model, $concept, $method))
+),
+
+questions as (
+    select
+        choice_run.n as choice,
+        item_slope.layer,
+        item_slope.question_id,
+        count(*) as n,
+        count(distinct item_slope.item_id) as n_items,
+        sum(item_slope.slope) as slope,
+        min(item_slope.n_multipliers) as n_multipliers
+    from item_slope
+    inner join choice_run using (run_id)
+    where item_slope.split = 'test' and item_slope.run_id in (select run_id from choice_run)
+    group by choice_run.n, item_slope.layer, item_slope.question_id
+),
+
+layers as (
+    select
+        choice,
+        layer,
+        count(*) as n_questions,
+        sum(n_items)::bigint as n_items,
+        min(n_multipliers) as n_multipliers,
+        sum(slope) / sum(n) as steerability,
+        cluster_standard_error(slope, n) as standard_error
+    from questions
+    group by choice, layer
+),
+
+degenerate as (
+    select choice_run.n as choice, vector_layer.layer
+    from choice_run
+    inner join run using (run_id)
+    inner join vector_layer on vector_layer.vector_id = run.vector_id and vector_layer.degenerate
+),
+
+test_best as (
+    select
+        choice,
+        arg_max(layer, steerability) as layer,
+        max(steerability) as steerability
+    from layers
+    anti join degenerate using (choice, layer)
+    group by choice
+),
+
+missing as (
+    select choice_run.n as choice, coverage.layer, sum(coverage.n_missing) as n_missing
+    from coverage
+    inner join choice_run using (run_id)
+    where coverage.split = 'test'
+    group by choice_run.n, coverage.layer
+)
+
+select
+    choice.model,
+    choice.concept,
+    choice.method,
+    choice.scope,
+    choice.layer,
+    choice.steerability as validation_steerability,
+    layers.steerability as test_steerability,
+    layers.steerability
+    - t_factor($confidence, layers.n_questions) * layers.standard_error as test_low,
+    layers.steerability
+    + t_factor($confidence, layers.n_questions) * layers.standard_error as test_high,
+    test_best.layer as test_best_layer,
+    test_best.steerability as test_best_steerability,
+    choice.n_candidates,
+    choice.complete and coalesce(missing.n_missing, 0) = 0 as complete,
+    choice.norm,
+    choice.operator,
+    choice.fit_variant,
+    choice.variant,
+    choice.n_items as n_validation_items,
+    coalesce(layers.n_items, 0) as n_test_items,
+    coalesce(layers.n_questions, 0) as n_test_questions,
+    least(choice.n_multipliers, layers.n_multipliers) as n_multipliers,
+    choice.multiplier_bound,
+    choice.model_id,
+    choice.dataset_id
+from choice
+left join layers on layers.choice = choice.n and layers.layer = choice.layer
+left join test_best on test_best.choice = choice.n
+left join missing on missing.choice = choice.n and missing.layer = choice.layer
+where choice.n in (select n from choice_run)
+order by
+    choice.model, choice.concept, choice.method, choice.scope, choice.norm, choice.operator,
+    choice.dataset_id

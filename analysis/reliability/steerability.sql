@@ -1,0 +1,299 @@
+-- question: How far does each vector move the answers, how sure is that, and how many items move the wrong way or not at all?
+-- grain: run, layer
+-- source: Tan et al. 2024 (arXiv 2407.12404), section 3: slope of a straight line through an
+--   item's propensity curve; intervals, nulls and q values as DESIGN 7 has them (macros in
+--   warehouse/macros/intervals.sql name the papers)
+-- params:
+--   filters
+--   split             train|validation|test  test    split that is reported
+--   role              fitted|null|resample   fitted  vectors: fitted, resample or null
+--   layer             layer                  null    one layer, or `best` = the one that validation chose; null = all
+--   multiplier_bound  positive               1.5     slopes are fitted over abs(multiplier) up to this
+--   confidence        fraction               0.95    level of the intervals
+-- columns:
+--   model                        model
+--   concept                      concept that the questions ask about
+--   variant                      prompt variant they are asked under
+--   method                       how the vector was fitted
+--   layer                        decoder block whose output is steered
+--   steerability                 mean slope over items, logits per multiplier
+--   steerability_low             lower end of its cluster-t interval by question
+--   steerability_high            upper end
+--   anti_steerable_fraction      share of items with slope <= -slope_floor
+--   anti_steerable_low           lower end of its Wilson interval on effective_items
+--   anti_steerable_high          upper end
+--   unmoved_fraction             share of items with abs(slope) < slope_floor
+--   nulls                        null vectors measured beside it, `no null` where there are none
+--   random_q                     Benjamini-Hochberg q of random_p over this table
+--   label_shuffled_q             Benjamini-Hochberg q of label_shuffled_p over this table
+--   complete                     false where an asked measurement is missing
+-- further columns:
+--   fit_concept                  concept the vector was fitted on
+--   fit_variant                  variant it was fitted on
+--   seed                         seed of the vector, null where none is used
+--   resample                     bootstrap draw of the training questions, null for the full fit
+--   norm                         how the vector was scaled
+--   operator                     how it was applied
+--   scope                        where it was applied
+--   split                        split that is reported
+--   degenerate                   vector shorter than 1e-4 of the residual norm
+--   n_items                      items with a slope
+--   n_questions                  questions they belong to
+--   n_multipliers                multipliers behind a slope (the fewest over items)
+--   multiplier_bound             slopes are fitted over abs(multiplier) up to this
+--   slope_floor                  smallest slope that can be told from nothing
+--   standard_error               standard error of steerability, CR1 by question
+--   sd_slope                     standard deviation of slopes over items
+--   median_slope                 median slope
+--   anti_steerable_fraction_tan  1 - mean(slope > 0), Tan et al.'s figure
+--   effective_items              items that anti_steerable_fraction is worth, after the design effect
+--   unmoved_low                  lower end of the Wilson interval of unmoved_fraction
+--   unmoved_high                 upper end
+--   r2                           mean share of an item's curve that its line explains
+--   random_n                     random null vectors measured
+--   random_mean                  their mean steerability
+--   random_sd                    its standard deviation over them
+--   random_t                     (steerability - mean) / (sd * sqrt(1 + 1 / n)), n - 1 degrees of freedom
+--   random_p                     two-sided p of random_t
+--   random_rank_p                (1 + nulls with abs(steerability) as large) / (n + 1)
+--   label_shuffled_n             as for random, labels shuffled by question
+--   label_shuffled_mean          as for random
+--   label_shuffled_sd            as for random
+--   label_shuffled_t             as for random
+--   label_shuffled_p             as for random
+--   label_shuffled_rank_p        as for random
+--   run_id                       the run
+
+with
+asked as (
+    select run_card.*, chosen_layer.layer as chosen_layer
+    from run_card
+    left join chosen_layer on $layer = 'best' and chosen_layer.run_id = run_card.run_id
+    where
+        run_card.role = $role
+        and run_card.run_id in (from asked_runs($experiment, $model, $concept, $method))
+),
+
+null_run as (
+    select
+        asked.run_id as asked_run_id,
+        asked.chosen_layer,
+        run.run_id,
+        vector.method as kind
+    from asked
+    inner join vector on vector.parent_vector_id = asked.vector_id and vector.role = 'null'
+    inner join run as asked_run on asked_run.run_id = asked.run_id
+    inner join run
+        on
+            run.vector_id = vector.vector_id
+            and run.evaluation_id = asked_run.evaluation_id
+            and run.operator = asked_run.operator
+            and run.parameters = asked_run.parameters
+            and run.scope = asked_run.scope
+),
+
+wanted as (
+    select run_id, chosen_layer
+    from asked
+    union
+    select run_id, chosen_layer
+    from null_run
+),
+
+slopes as (
+    select slopes.*
+    from item_slope_within($multiplier_bound) as slopes
+    inner join wanted using (run_id)
+    where slopes.split = $split and is_layer(slopes.layer, $layer, wanted.chosen_layer)
+),
+
+questions as (
+    select
+        run_id,
+        layer,
+        question_id,
+        count(*) as n,
+        sum(slope) as slope,
+        sum(anti_steerable::integer) as anti_steerable,
+        sum(unmoved::integer) as unmoved
+    from slopes
+    group by run_id, layer, question_id
+),
+
+over_questions as (
+    select
+        run_id,
+        layer,
+        count(*) as n_questions,
+        cluster_standard_error(slope, n) as standard_error,
+        effective_number(anti_steerable, n) as effective_items,
+        effective_number(unmoved, n) as effective_unmoved
+    from questions
+    group by run_id, layer
+),
+
+t_factors as (
+    select n_questions, t_factor($confidence, n_questions) as t_factor
+    from (select distinct n_questions from over_questions)
+),
+
+over_items as (
+    select
+        run_id,
+        layer,
+        count(*) as n_items,
+        min(n_multipliers) as n_multipliers,
+        any_value(multiplier_bound) as multiplier_bound,
+        any_value(slope_floor) as slope_floor,
+        avg(slope) as steerability,
+        stddev_samp(slope) as sd_slope,
+        median(slope) as median_slope,
+        avg(anti_steerable::integer) as anti_steerable_fraction,
+        avg(unmoved::integer) as unmoved_fraction,
+        1 - avg((slope > 0)::integer) as anti_steerable_fraction_tan,
+        avg(r2) as r2
+    from slopes
+    group by run_id, layer
+),
+
+null_summary as (
+    select
+        null_run.asked_run_id as run_id,
+        over_items.layer,
+        null_run.kind,
+        count(*) as n,
+        avg(over_items.steerability) as mean,
+        stddev_samp(over_items.steerability) as sd,
+        list(abs(over_items.steerability)) as sizes
+    from null_run
+    inner join over_items using (run_id)
+    group by null_run.asked_run_id, over_items.layer, null_run.kind
+),
+
+null_t as (
+    select
+        null_summary.*,
+        (over_items.steerability - mean) / nullif(sd * sqrt(1 + 1 / n), 0) as t,
+        (1 + len(list_filter(sizes, lambda size: size >= abs(over_items.steerability)))) / (n + 1)
+            as rank_p
+    from null_summary
+    inner join over_items using (run_id, layer)
+),
+
+null_p as (
+    select *, student_t_two_sided(t, n - 1) as p
+    from null_t
+),
+
+null_rank as (
+    select
+        *,
+        p * count(p) over (partition by kind)
+        / row_number() over (partition by kind order by p) as p_times_family
+    from null_p
+    where p is not null
+),
+
+null_q as (
+    select
+        run_id,
+        layer,
+        kind,
+        least(1, min(p_times_family) over (partition by kind order by p desc)) as q
+    from null_rank
+),
+
+nulls as (
+    select
+        run_id,
+        layer,
+        string_agg(n || ' ' || kind, ', ' order by kind desc) as nulls,
+        max(n) filter (where kind = 'random') as random_n,
+        max(mean) filter (where kind = 'random') as random_mean,
+        max(sd) filter (where kind = 'random') as random_sd,
+        max(t) filter (where kind = 'random') as random_t,
+        max(p) filter (where kind = 'random') as random_p,
+        max(rank_p) filter (where kind = 'random') as random_rank_p,
+        max(q) filter (where kind = 'random') as random_q,
+        max(n) filter (where kind = 'label_shuffled') as label_shuffled_n,
+        max(mean) filter (where kind = 'label_shuffled') as label_shuffled_mean,
+        max(sd) filter (where kind = 'label_shuffled') as label_shuffled_sd,
+        max(t) filter (where kind = 'label_shuffled') as label_shuffled_t,
+        max(p) filter (where kind = 'label_shuffled') as label_shuffled_p,
+        max(rank_p) filter (where kind = 'label_shuffled') as label_shuffled_rank_p,
+        max(q) filter (where kind = 'label_shuffled') as label_shuffled_q
+    from null_p
+    left join null_q using (run_id, layer, kind)
+    group by run_id, layer
+),
+
+missing as (
+    select run_id, layer, sum(n_missing) as n_missing
+    from coverage
+    where split = $split and run_id in (select run_id from asked)
+    group by run_id, layer
+)
+
+select
+    asked.model,
+    asked.concept,
+    asked.variant,
+    asked.method,
+    over_items.layer,
+    over_items.steerability,
+    over_items.steerability - t_factor * standard_error as steerability_low,
+    over_items.steerability + t_factor * standard_error as steerability_high,
+    over_items.anti_steerable_fraction,
+    wilson_low(anti_steerable_fraction, effective_items, $confidence) as anti_steerable_low,
+    wilson_high(anti_steerable_fraction, effective_items, $confidence) as anti_steerable_high,
+    over_items.unmoved_fraction,
+    coalesce(nulls.nulls, 'no null') as nulls,
+    nulls.random_q,
+    nulls.label_shuffled_q,
+    coalesce(missing.n_missing, 0) = 0 as complete,
+    asked.fit_concept,
+    asked.fit_variant,
+    asked.seed,
+    asked.resample,
+    asked.norm,
+    asked.operator,
+    asked.scope,
+    $split as split,
+    vector_layer.degenerate,
+    over_items.n_items,
+    over_questions.n_questions,
+    over_items.n_multipliers,
+    over_items.multiplier_bound,
+    over_items.slope_floor,
+    over_questions.standard_error,
+    over_items.sd_slope,
+    over_items.median_slope,
+    over_items.anti_steerable_fraction_tan,
+    over_questions.effective_items,
+    wilson_low(unmoved_fraction, effective_unmoved, $confidence) as unmoved_low,
+    wilson_high(unmoved_fraction, effective_unmoved, $confidence) as unmoved_high,
+    over_items.r2,
+    nulls.random_n,
+    nulls.random_mean,
+    nulls.random_sd,
+    nulls.random_t,
+    nulls.random_p,
+    nulls.random_rank_p,
+    nulls.label_shuffled_n,
+    nulls.label_shuffled_mean,
+    nulls.label_shuffled_sd,
+    nulls.label_shuffled_t,
+    nulls.label_shuffled_p,
+    nulls.label_shuffled_rank_p,
+    asked.run_id
+from asked
+inner join over_items using (run_id)
+inner join over_questions using (run_id, layer)
+inner join t_factors using (n_questions)
+left join nulls using (run_id, layer)
+left join missing using (run_id, layer)
+left join vector_layer
+    on vector_layer.vector_id = asked.vector_id and vector_layer.layer = over_items.layer
+order by
+    asked.model, asked.concept, asked.method, asked.fit_variant, asked.variant, over_items.layer,
+    asked.scope, asked.seed, asked.resample, asked.run_id

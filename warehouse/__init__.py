@@ -1,0 +1,1 @@
+"""The DuckDB file of results: tables, views, staged Parquet, ingest and read access."""

@@ -1,0 +1,58 @@
+-- What each table holds and its grain. A column's meaning is in columns.csv wherever it is the same
+-- everywhere; what differs from table to table is said here.
+
+-- What ------------------------------------------------------------------------------------------
+comment on table model is 'Models as they were run. One row per model_id.';
+comment on table dataset is 'Contrastive datasets with the counts of their audit. One row per dataset_id.';
+comment on column dataset.kind is 'Kind of concept: choice (questions with two options)';
+comment on column dataset.n_items is 'Rows of the dataset, copies counted';
+comment on table variant is 'Renderings of a dataset under a prompt variant. One row per variant_id.';
+comment on table item is 'Questions with their options as displayed. One row per item_id.';
+comment on table dataset_item is 'Which item stands in which row and split. One row per dataset_id, row.';
+comment on table name is 'Every name by which an id was asked for. One row per kind, id, name.';
+comment on table planted is
+'Truth planted in the reference model. One row per model_id, dataset_id, quantity, variant_id, layer.';
+comment on column planted.layer is 'The layer it holds at; null where it holds for the concept';
+
+-- Vectors ---------------------------------------------------------------------------------------
+comment on table vector is 'Steering vectors, all layers of a fit as one. One row per vector_id.';
+comment on column vector.method is 'Kind of method: mean_difference, random, label_shuffled, file, ...';
+comment on table vector_fit is
+'What a vector was fitted on. One row per vector_id, dataset_id, split, variant_id.';
+comment on column vector_fit.n_items is 'Training items used';
+comment on column vector_fit.n_questions is 'Training questions used';
+comment on table vector_layer is 'Geometry of a vector per layer. One row per vector_id, layer.';
+comment on table vector_direction is 'The vectors themselves. One row per vector_id, layer.';
+
+-- Facts -----------------------------------------------------------------------------------------
+comment on table evaluation is
+'What is asked of a model, apart from steering. One row per evaluation_id.';
+comment on column evaluation.parameters is 'Parameters of the score as canonical JSON';
+comment on table baseline is 'Unsteered answers. One row per evaluation_id, item_id.';
+comment on table refused is
+'Items that cannot be measured under an evaluation. One row per evaluation_id, item_id.';
+comment on table run is
+'One vector, operator and scope on one evaluation. One row per run_id; layers and multipliers added later join it.';
+comment on column run.parameters is 'Parameters of the operator as canonical JSON';
+comment on table measurement is
+'Steered answers, the facts that everything is computed from. One row per run_id, item_id, layer, multiplier.';
+
+-- Book-keeping ----------------------------------------------------------------------------------
+comment on table cell is
+'Blocks that are done. One row per run_id, layer, multiplier, split, block.';
+comment on column cell.n_items is 'Items of the block, refused ones counted';
+comment on table experiment_run is
+'What experiments ask for. One row per experiment, run_id, split, layer, multiplier.';
+comment on table verification is
+'Measurements repeated by the slow reference path. One row per run_id, item_id, layer, multiplier.';
+comment on column verification.logit_diff is 'The logit difference by the fast path';
+comment on table execution is 'What ran when, with which code on which machine. One row per execution_id.';
+
+-- The file itself -------------------------------------------------------------------------------
+comment on table schema_migration is 'Migrations that were applied. One row per version.';
+comment on column schema_migration.version is 'Number of the migration; the largest is the schema version';
+comment on column schema_migration.name is 'File name of the migration';
+comment on column schema_migration.applied_at is 'When it was applied, UTC';
+comment on table schema_definition is 'Which macros, views and comments the file holds. One row.';
+comment on column schema_definition.sha256 is 'SHA-256 over the files that they were made from';
+comment on column schema_definition.applied_at is 'When they were made, UTC';

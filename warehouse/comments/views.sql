@@ -1,0 +1,42 @@
+-- What each view holds and its grain.
+comment on view run_card is 'Everything known about a run, by id and by name. One row per run_id.';
+comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
+comment on view sweep is
+'Every measurement with everything known about it. One row per run_id, split, item_id, layer, multiplier.';
+comment on view slope_floor is
+'The smallest slope that can be told from nothing. One row per model_id.';
+comment on column slope_floor.factor is
+'Largest factor by which an error in one logit difference enters a slope over the multipliers swept';
+comment on view item_slope is
+'The straight line through each propensity curve over abs(multiplier) <= 1.5. One row per run_id, split, layer, item_id.';
+comment on macro table item_slope_within is
+'item_slope over abs(multiplier) <= bound: from item_slope_within(0.5)';
+comment on view coverage is
+'What was asked and what is there. One row per experiment, run_id, split, layer, multiplier.';
+comment on view steerability is
+'Steerability and how evenly it is spread. One row per run_id, split, layer.';
+comment on column steerability.n_items is 'Items with a slope';
+comment on view propensity_curve is
+'The logit difference as a function of the multiplier. One row per run_id, split, layer, multiplier.';
+comment on view best_layer is
+'The layer that the validation split chose. One row per model_id, dataset_id, method, norm, operator, scope.';
+comment on column best_layer.layer is
+'The chosen layer: largest steerability on validation among those not degenerate';
+comment on view chosen_layer is
+'The layer that validation chose for a run. One row per run_id; none where nothing was chosen.';
+comment on column best_layer.complete is 'Nothing asked is missing at any of the candidate layers';
+comment on view paired_bias is
+'The variance of slopes over questions that ran in both option orders. One row per run_id, split, layer.';
+comment on view bias is
+'How much of the spread of slopes is owed to place and wording of the answer. One row per run_id, split, layer.';
+comment on view generalisation is
+'Fit variant x evaluation variant. One row per run_id, split, layer.';
+comment on column generalisation.complete is 'Nothing asked is missing, here and for own_steerability';
+comment on view side_effect is
+'What a vector does to concepts that it was not fitted on. One row per run_id, split, layer.';
+comment on column side_effect.complete is 'Nothing asked is missing, here and for own_steerability';
+comment on view method_comparison is
+'Two vectors on the same questions, A and B in alphabetical order. One row per run_id_a, run_id_b, split, layer.';
+comment on view concept_card is
+'A concept at the layer that validation chose, as the test split finds it. One row per run_id.';
+comment on column concept_card.complete is 'Nothing asked is missing on validation and test';

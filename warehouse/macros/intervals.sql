@@ -1,0 +1,73 @@
+-- How sure a number is when what was drawn is questions: both orders of one question, and its
+-- copies in other symbols, count as one draw. Inputs are sums per question, one row each, so every
+-- macro with (total, n) or (hits, n) is an aggregate over questions.
+
+-- Standard error of sum(total) / sum(n), clustered by question: the CR1 estimator for a mean,
+-- sqrt(Q / (Q - 1) * sum of squared residual totals) / N (Cameron and Miller 2015, A Practitioner's
+-- Guide to Cluster-Robust Inference, section II.C). Null for one question. Written with variances,
+-- which DuckDB accumulates without cancellation.
+create or replace macro cluster_standard_error(total, n) as
+    case
+        when count(*) > 1 then count(*) / sum(n) / sqrt(count(*) - 1) * sqrt(greatest(
+            0,
+            var_pop(total::double)
+            - 2 * sum(total) / sum(n) * covar_pop(total::double, n::double)
+            + pow(sum(total) / sum(n), 2) * var_pop(n::double)
+        ))
+    end;
+
+-- Half the width of a mean's interval: standard error times Student's t, questions - 1 degrees of
+-- freedom. Costs df / 2 steps: over many rows, call it once per distinct number of questions.
+create or replace macro t_factor(confidence, n_questions) as
+    student_t_quantile(0.5 + confidence / 2, n_questions - 1);
+
+-- Intraclass correlation from mean squares between and within questions; `n` is the average size.
+create or replace macro question_correlation_of(between_questions, within_questions, n) as
+    (between_questions - within_questions)
+    / nullif(between_questions + (n - 1) * within_questions, 0);
+
+-- Correlation of two items of one question in a 0/1 property, `hits` of `n` items having it: the
+-- analysis-of-variance estimator (Ridout, Demetrio and Firth 1999, Biometrics 55, 137-148),
+-- within 0 and 1; null where nothing varies or no question has two items.
+create or replace macro question_correlation(hits, n) as
+    case
+        when count(*) > 1 and sum(n) > count(*) and sum(hits) > 0 and sum(hits) < sum(n) then
+            least(1, greatest(0, question_correlation_of(
+                (sum(hits * hits / n) - sum(hits) * sum(hits) / sum(n)) / (count(*) - 1),
+                (sum(hits) - sum(hits * hits / n)) / (sum(n) - count(*)),
+                (sum(n) - sum(n * n) / sum(n)) / (count(*) - 1)
+            )))
+    end;
+
+-- How many independent items the items are worth: N / (1 + (sum n^2 / N - 1) * correlation), Kish
+-- 1965, Survey Sampling, section 5.4; an unknown correlation counts as 1, so that full agreement
+-- gives the number of questions.
+create or replace macro effective_number(hits, n) as
+    sum(n) / (
+        1 + (sum(n * n) / sum(n) - 1) * coalesce(question_correlation(hits, n), 1)
+    );
+
+-- Wilson's interval of a fraction (Wilson 1927) on an effective number of items, as Franco et al.
+-- 2019 (J. Survey Statistics and Methodology 7, 334-364) recommend for clustered data. Null for an
+-- effective number of 1 or less.
+create or replace macro wilson_bound(fraction, n_effective, z) as
+    case
+        when n_effective > 1 and fraction is not null and z is not null then least(1, greatest(0, (
+            fraction + z * z / (2 * n_effective) + z * sqrt(
+                fraction * (1 - fraction) / n_effective + pow(z / (2 * n_effective), 2)
+            )
+        ) / (1 + z * z / n_effective)))
+    end;
+create or replace macro wilson_low(fraction, n_effective, confidence) as
+    wilson_bound(fraction, n_effective, -normal_quantile(0.5 + confidence / 2));
+create or replace macro wilson_high(fraction, n_effective, confidence) as
+    wilson_bound(fraction, n_effective, normal_quantile(0.5 + confidence / 2));
+
+-- Share of the variance of a slope over items that one 0/1 property explains on its own: the
+-- squared correlation. Null where the slopes do not differ (standard deviation below the floor) or
+-- the property does not. An aggregate over items; `slope_floor` is the same in all rows of a group.
+create or replace macro variance_share(slope, property, slope_floor) as
+    case
+        when stddev_samp(slope) >= any_value(slope_floor) and var_pop(property::integer) > 0
+            then least(1, pow(corr(slope, property::integer), 2))
+    end;

@@ -1,0 +1,37 @@
+-- Rows that point to nothing, per relation and reference.
+select 'measurement without its run' as fault, count(*) as n
+from measurement
+anti join run using (run_id)
+union all
+select 'measurement without its item', count(*)
+from measurement
+anti join item using (item_id)
+union all
+select 'cell without its run', count(*)
+from cell
+anti join run using (run_id)
+union all
+select 'run without its evaluation', count(*)
+from run
+anti join evaluation using (evaluation_id)
+union all
+select 'run without its vector', count(*)
+from run
+anti join vector using (vector_id)
+union all
+select 'baseline without its evaluation', count(*)
+from baseline
+anti join evaluation using (evaluation_id)
+union all
+select 'evaluation without its model', count(*)
+from evaluation
+anti join model using (model_id)
+union all
+select 'evaluation without its dataset', count(*)
+from evaluation
+anti join dataset using (dataset_id)
+where evaluation.dataset_id is not null
+union all
+select 'dataset row without its item', count(*)
+from dataset_item
+anti join item using (item_id);
