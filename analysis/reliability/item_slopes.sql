@@ -43,12 +43,7 @@
 
 with
 asked as (
-    select run_card.*, chosen_layer.layer as chosen_layer
-    from run_card
-    left join chosen_layer on $layer = 'best' and chosen_layer.run_id = run_card.run_id
-    where
-        run_card.role = $role
-        and run_card.run_id in (from asked_runs($experiment, $model, $concept, $method))
+    from asked_cards($experiment, $model, $concept, $method, $role, $layer)
 ),
 
 missing as (

@@ -24,6 +24,8 @@ comment on column best_layer.layer is
 'The chosen layer: largest steerability on validation among those not degenerate';
 comment on view chosen_layer is
 'The layer that validation chose for a run. One row per run_id; none where nothing was chosen.';
+comment on macro table asked_cards is
+'The run cards that pass some filters, with the chosen layer: what the analyses begin with.';
 comment on column best_layer.complete is 'Nothing asked is missing at any of the candidate layers';
 comment on view paired_bias is
 'The variance of slopes over questions that ran in both option orders. One row per run_id, split, layer.';

@@ -11,3 +11,13 @@ inner join best_layer
         and best_layer.norm = run_card.norm
         and best_layer.operator = run_card.operator
         and best_layer.scope = run_card.scope;
+
+-- The runs that an analysis is asked about, each with its chosen layer where only that is asked for
+-- (null elsewhere, which spares the choice). Filters as in asked_runs, null for none.
+create macro asked_cards(experiments, models, concepts, methods, asked_role, asked_layer) as table
+select run_card.*, chosen_layer.layer as chosen_layer
+from run_card
+left join chosen_layer on asked_layer = 'best' and chosen_layer.run_id = run_card.run_id
+where
+    run_card.role = asked_role
+    and run_card.run_id in (from asked_runs(experiments, models, concepts, methods));
