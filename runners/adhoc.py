@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ class Request:
     scopes: tuple[str, ...]
     splits: tuple[str, ...]
     nulls: int | None
+    resamples: int | None
     save: str | None
     limit: int | None
     unfit_items: str | None
@@ -39,7 +41,8 @@ class Request:
         found: dict[str, Any] = {
             name: getattr(self, name)
             for name in (
-                "concepts methods models fit_variants variants scopes splits limit unfit_items"
+                "concepts methods models fit_variants variants scopes splits resamples limit "
+                "unfit_items"
             ).split()
             if getattr(self, name)
         }
@@ -61,15 +64,17 @@ def experiment(request: Request, catalog: Catalog, settings: Settings) -> Experi
     changes = request.changes()
     changes["models"] = [_model(name, catalog) for name in request.models] or changes.get("models")
     changes = {key: value for key, value in changes.items() if value}
+    digest = sha256(canonical_json({k: _plain(v) for k, v in changes.items()}))[:8]
     if request.experiment:
         named = catalog.get("experiments", request.experiment)
-        return _of(named.model_dump(exclude={"name"}) | changes, request.experiment)
+        # A changed experiment is another one: what the named one asks stays as it was.
+        name = f"{request.experiment}-{digest}" if changes else request.experiment
+        return _of(named.model_dump(exclude={"name"}) | changes, name)
     if not (request.concepts and request.models):
         raise Refused(
             "nothing to run: name an experiment (`steerhouse list experiments`), or give both "
             "--concept and --model"
         )
-    digest = sha256(canonical_json({k: _plain(v) for k, v in changes.items()}))[:8]
     found = _of(changes, request.save or f"adhoc-{digest}")
     if request.save:
         _save(found, changes, settings)
@@ -85,16 +90,21 @@ def parse_layers(text: str) -> str | tuple[int, ...]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise Refused(f"--layers {text}: {part.strip()!r} is no layer; e.g. all, best, 3,5-8")
+        if int(last or first) < int(first):
+            raise Refused(f"--layers {text}: {part.strip()!r} runs backwards; put the lower first")
         found += range(int(first), int(last or first) + 1)
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def parse_multipliers(text: str) -> tuple[float, ...]:
     """Return the numbers in text such as `-1.5,0,1.5`."""
     try:
-        return tuple(float(part) for part in text.split(","))
+        found = tuple(dict.fromkeys(float(part) for part in text.split(",")))
     except ValueError:
         raise Refused(f"--multipliers {text}: not numbers; e.g. -1.5,-1,0,1,1.5") from None
+    if not all(map(math.isfinite, found)):
+        raise Refused(f"--multipliers {text}: numbers must be finite; e.g. -1.5,-1,0,1,1.5")
+    return found
 
 
 def _of(fields: dict[str, Any], name: str) -> Experiment:
@@ -113,6 +123,8 @@ def _model(name: str, catalog: Catalog) -> str:
     """Return the name under which the catalogue knows a model argument, adding it if need be."""
     from runners.model_argument import model_from_argument
 
+    if name.startswith("tag:") or any(character in name for character in "*?["):
+        return name
     spec = model_from_argument(name, catalog)
     catalog.add("models", spec)
     return spec.name

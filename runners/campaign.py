@@ -11,8 +11,9 @@ from runners import asked as asking
 from runners.asked import Asked, Run, Unit
 from runners.bench import Bench
 from runners.combinations import Combination
+from runners.console import say
+from runners.derived import RESAMPLE, Draw
 from runners.fitting import BASE, Fitter
-from runners.nulls import Draw
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Campaign:
         default_factory=dict
     )
     _chosen: dict[Combination, int] = field(default_factory=dict)
-    _nulls: dict[tuple[str, int], list[SteeringVector]] = field(default_factory=dict)
+    _derived: dict[tuple[str, int], list[SteeringVector]] = field(default_factory=dict)
 
     # Names -----------------------------------------------------------------------------------
 
@@ -57,8 +58,9 @@ class Campaign:
     @property
     def chooses(self) -> bool:
         """Whether a layer must be chosen before the reported splits can be measured."""
-        nulls = self.experiment.nulls
-        return self.experiment.layers == "best" or nulls.random + nulls.label_shuffled > 0
+        asked = self.experiment
+        derived = asked.nulls.random + asked.nulls.label_shuffled + asked.resamples
+        return asked.layers == "best" or derived > 0
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -92,8 +94,8 @@ class Campaign:
     def vectors(self) -> list[SteeringVector]:
         """Return every vector made so far, the base vectors of norms included."""
         bases = [vector for fitter in self.fitters.values() for vector in fitter.made()]
-        nulls = [vector for group in self._nulls.values() for vector in group]
-        return [*bases, *self._vectors.values(), *nulls]
+        derived = [vector for group in self._derived.values() for vector in group]
+        return [*bases, *self._vectors.values(), *derived]
 
     def run(self, combination: Combination, vector: SteeringVector | None = None) -> Run:
         """Return the run of a combination, or of `vector` (a null) in its place."""
@@ -123,23 +125,22 @@ class Campaign:
         return self._units(pairs)
 
     def second_step(self, best: dict[str, int]) -> list[Unit]:
-        """Return the reported sweep with its nulls; `best` maps run_id of choosers -> layer.
-
-        Raises:
-            Refused: a combination for which no layer could be chosen.
-        """
+        """Return the reported sweep with what rides along; `best` maps choosing run_id -> layer."""
         for combination in self.combinations:
-            run = self.run(self._chooser(combination))
-            if run.run_id not in best:
-                raise Refused(
-                    f"concept {combination.concept}, method {combination.method}: no layer can be "
-                    "chosen, its validation split has no slope at a layer that is not degenerate; "
-                    "name `layers:` in the experiment"
-                )
-            self._chosen[combination] = best[run.run_id]
+            run_id = self.run(self._chooser(combination)).run_id
+            if run_id in best:
+                self._chosen[combination] = best[run_id]
+        for concept, method in dict.fromkeys(
+            (c.concept, c.method) for c in self.combinations if c not in self._chosen
+        ):
+            say(
+                f"Warning: concept {concept}, method {method}: no layer can be chosen, for the "
+                "vectors have no length to speak of at any of them (degenerate) or validation has "
+                "no items; nothing rides along for it, and `layers: best` reports nothing"
+            )
         layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
         fitted = self._asked_fitted(self.experiment.splits, layers)
-        return self._units([*fitted, *self._asked_nulls()])
+        return self._units([*fitted, *self._asked_derived()])
 
     def choosing_runs(self) -> list[str]:
         """Return the run_ids whose validation slopes choose the layers."""
@@ -162,7 +163,7 @@ class Campaign:
         return [layer for layer in asked if layer in directions]
 
     def _chosen_layer(self, combination: Combination) -> Iterable[int]:
-        return [self._chosen[combination]]
+        return [self._chosen[combination]] if combination in self._chosen else []
 
     def _multipliers(self) -> tuple[float, ...]:
         return tuple(dict.fromkeys(self.experiment.multipliers))
@@ -175,29 +176,30 @@ class Campaign:
             for layer in layers(c)
         ]
 
-    def _asked_nulls(self) -> list[tuple[Combination, Asked]]:
-        """Nulls of the vector that chose the layer, on every evaluation variant, where reported."""
+    def _asked_derived(self) -> list[tuple[Combination, Asked]]:
+        """Nulls and resamples of the vector that chose the layer, on every evaluation variant."""
         reported = [split for split in self.experiment.splits if split != "validation"]
         pairs = []
         for c in self.combinations:
-            if c.fit_variant != self.base_fit:
+            if c.fit_variant != self.base_fit or c not in self._chosen:
                 continue
             layer = self._chosen[c]
-            for null in self._nulls_of(c, layer):
-                run = self.run(c, null)
+            for vector in self._derived_of(c, layer):
+                run = self.run(c, vector)
                 for split in reported or self.experiment.splits:
                     pairs.append((c, Asked(run, split, layer, self._multipliers())))
         return pairs
 
-    def _nulls_of(self, combination: Combination, layer: int) -> list[SteeringVector]:
-        """Return the null vectors of a combination's vector, drawn once."""
+    def _derived_of(self, combination: Combination, layer: int) -> list[SteeringVector]:
+        """Return the nulls and resamples of a combination's vector, drawn once."""
         parent = self.vector(combination)
         key = (parent.vector_id, layer)
-        if key not in self._nulls:
+        if key not in self._derived:
             counts = {
                 "random": self.experiment.nulls.random,
-                # A vector from a file has no labels to shuffle.
+                # A vector from a file has no labels to shuffle and no items to draw.
                 "label_shuffled": self.experiment.nulls.label_shuffled if parent.fits else 0,
+                RESAMPLE: self.experiment.resamples if parent.fits else 0,
             }
             draws = [
                 Draw(kind, layer, combination.seed, number)
@@ -205,8 +207,8 @@ class Campaign:
                 for number in range(count)
             ]
             fitter = self.fitters[combination.concept]
-            self._nulls[key] = fitter.nulls(parent, combination.fit_variant, draws)
-        return self._nulls[key]
+            self._derived[key] = fitter.derived(parent, combination.fit_variant, draws)
+        return self._derived[key]
 
     def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
         grouped: dict[tuple[str, str], list[Asked]] = defaultdict(list)

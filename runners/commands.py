@@ -29,6 +29,7 @@ __all__ = ["check", "run", "show", "status"]
     "--split", "splits", multiple=True, type=click.Choice(["train", "validation", "test"])
 )
 @click.option("--nulls", type=click.IntRange(min=0), help="Null vectors of each kind.")
+@click.option("--resamples", type=click.IntRange(min=0), help="Bootstrap draws of each vector.")
 @click.option("--save", metavar="NAME", help="Keep what was asked as an experiment of that name.")
 @click.option("--limit", type=click.IntRange(min=1), help="Evaluated items a split.")
 @click.option(

@@ -29,3 +29,17 @@ def label_signs(seed: int, resample: int, question_ids: Sequence[str]) -> np.nda
         sha256(canonical_json(["label", seed, resample, question])) for question in question_ids
     )
     return np.array([1.0 if int(digest[0], 16) % 2 else -1.0 for digest in digests])
+
+
+def resampled_rows(questions: Sequence[str], seed: int, resample: int) -> np.ndarray:
+    """Return indices of items after as many questions are drawn with replacement as there are.
+
+    `questions` is the question_id of each item; a question drawn twice brings all of its items
+    twice. The draw is keyed by the questions' names, so that the order of items decides nothing.
+    """
+    names = sorted(set(questions))
+    drawn = generator("resample", seed=seed, resample=resample).integers(
+        len(names), size=len(names)
+    )
+    times = dict(zip(names, np.bincount(drawn, minlength=len(names)), strict=True))
+    return np.repeat(np.arange(len(questions)), [times[question] for question in questions])

@@ -49,7 +49,7 @@ def duration(seconds: float) -> str:
 
 
 def tokens_per_second(loaded: LoadedModel) -> float:
-    """Time bare forward passes of 4 × 64 tokens; the fastest of four, for the first ones warm up."""
+    """Time bare forward passes of 4 × 64 tokens: the fastest of four, the first ones warm up."""
     import torch
 
     tokens = torch.zeros((4, min(64, loaded.context)), dtype=torch.long, device=loaded.device)

@@ -40,7 +40,7 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
         of_model = [c for c in asked if c.model == model]
         budget = options.tokens_per_batch or _default_budget(loaded)
         campaign = prepare.campaign(
-            experiment, of_model, loaded, datasets, catalog, settings, budget
+            experiment, of_model, loaded, datasets, catalog, settings, budget, options.dry_run
         )
         _run_campaign(campaign, budget, options, outcome)
     return outcome

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from runners.nulls import Draw
+    from runners.derived import Draw
     from specs.schema import Method
 
 BASE = "base"
@@ -49,6 +49,8 @@ class Fitter:
     home: Path
     provenance: dict[str, str]
     tokens_per_batch: int
+    plan_only: bool = False
+    """Vectors that are not there get their id and no direction: for a dry run."""
     _training: dict[str, Training] = field(default_factory=dict)
     _made: dict[str, SteeringVector] = field(default_factory=dict)
     n_fitted: int = 0
@@ -73,13 +75,13 @@ class Fitter:
             )
         return self._fitted(method, variant, norm)
 
-    def nulls(
+    def derived(
         self, parent: SteeringVector, variant: str, draws: Sequence[Draw]
     ) -> list[SteeringVector]:
-        """Return null vectors for `parent`, those that the warehouse holds without drawing them."""
-        from runners.nulls import NullMaker
+        """Return nulls and resamples of `parent`, one a draw."""
+        from runners.derived import Deriver
 
-        return NullMaker(self, parent, variant).make(draws)
+        return Deriver(self, parent, variant).make(draws)
 
     def _fit_of(self, variant: str) -> tuple[Fit, list[str]]:
         """Return the fit's description and its usable training items."""
@@ -110,9 +112,9 @@ class Fitter:
             items = [self.bench.tokenised(variant).fit[item] for item in used]
             tokens = sum(item.decision + 1 for item in items)
             label = f"{self.bench.concept.name} · {variant}"
-            say(f"fitting {label}: {len(items):,} training prompts of {tokens:,} tokens")
+            say(f"reading {label}: {len(items):,} training prompts of {tokens:,} tokens")
             with bar(len(items)) as progress:
-                progress.label(f"fitting {label}")
+                progress.label(f"reading {label}")
                 read = read_activations(
                     self.bench.loaded, items, self.tokens_per_batch, progress.advance
                 )
@@ -143,6 +145,8 @@ class Fitter:
         if saved:
             self._made[identity] = replace(saved, name=method.name)
             return self._made[identity]
+        if self.plan_only:
+            return self._planned(identity, kind, method.name, wanted, fit)
         raw, training = self._raw(kind, variant), self.training(variant)
         factors = self._factors(raw, wanted, is_base)
         return self.keep(
@@ -160,6 +164,30 @@ class Fitter:
                 layer: geometry(training.positive[:, layer], training.negative[:, layer])
                 for layer in raw
             },
+        )
+
+    def _planned(self, identity: str, kind: str, name: str, norm: str, fit: Fit) -> SteeringVector:
+        """Return a vector that is not fitted: its id, and that it will have every layer."""
+        import torch
+
+        layers = range(self.bench.loaded.n_layers)
+        return SteeringVector(
+            identity,
+            self.bench.loaded.model_id,
+            kind,
+            name,
+            {},
+            (fit,),
+            norm,
+            None,
+            "fitted",
+            None,
+            None,
+            None,
+            {layer: torch.empty(0) for layer in layers},
+            {},
+            {},
+            {},
         )
 
     def _raw(self, kind: str, variant: str) -> dict[int, np.ndarray]:

@@ -107,7 +107,8 @@ def _measure_scope(
         result = sweep(loaded, [items[i] for i in batch], newborn.vectors, scope)
         for layer, answers in result.steered.items():
             logit_diff[layer][batch] = answers.logit_diff.cpu().numpy()
-            logmass[layer][batch] = answers.answer_logmass.cpu().numpy()
+            # Two sums of one distribution, rounded apart: a mass never exceeds 1.
+            logmass[layer][batch] = answers.answer_logmass.cpu().clamp(max=0).numpy()
         _unsteered(result, [items[i].item_id for i in batch], measured)
     names = [item.item_id for item in items]
     for layer, cells in newborn.cells.items():
@@ -163,7 +164,7 @@ def new_baselines(
                 "evaluation_id": evaluation_id,
                 "item_id": item.item_id,
                 "logit_diff": logit_diff,
-                "answer_logmass": logmass,
+                "answer_logmass": min(logmass, 0.0),
                 "prefix_logprob": prefix,
                 "prompt_tokens": len(item.prompt),
                 "positive_tokens": len(item.shared) + len(item.positive),

@@ -50,6 +50,7 @@ def campaign(
     catalog: Catalog,
     settings: Settings,
     tokens_per_batch: int,
+    plan_only: bool = False,
 ) -> Campaign:
     """Gather an experiment's part for one model; layers are checked here, before any work."""
     names = dict.fromkeys(c.concept for c in asked)
@@ -57,7 +58,7 @@ def campaign(
     benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
     provenance = _provenance(loaded)
     fitters = {
-        name: Fitter(bench, settings.home, provenance, tokens_per_batch)
+        name: Fitter(bench, settings.home, provenance, tokens_per_batch, plan_only)
         for name, bench in benches.items()
     }
     found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings)

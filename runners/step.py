@@ -38,6 +38,8 @@ class Outcome:
     """What a run did."""
 
     measured: int = 0
+    unsteered: int = 0
+    """Items whose unsteered answer was measured for the first time."""
     fitted: int = 0
     units: list[Unit] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -65,14 +67,14 @@ class Step:
             say(line)
         if self.options.dry_run:
             return
-        self._stage_plan(units, self._asked(units, outcome) if whole_plan else [])
+        self._stage_plan(units, self._asked(units, outcome) if whole_plan else [], bool(todo))
         with bar(sum(len(block.items) for block in todo)) as progress:
             sweeps: dict[int, SweepFunction] = {}
             for block in todo:
                 progress.label(block.unit.label)
                 sweep = sweeps.setdefault(id(block.unit), self._sweep(block.unit))
                 stored = done.baselines.get(block.unit.evaluation_id, {})
-                outcome.measured += self._measure(block, sweep, stored)
+                self._measure(block, sweep, stored, outcome)
                 progress.advance(len(block.items))
         if todo:
             self._stage_finish()
@@ -98,14 +100,16 @@ class Step:
             return reference_sweep
         return GuardedSweep(unit.label, say)
 
-    def _measure(self, block: Block, sweep: SweepFunction, stored: Mapping[str, float]) -> int:
-        """Measure and stage one block; return its number of measurements."""
+    def _measure(
+        self, block: Block, sweep: SweepFunction, stored: Mapping[str, float], outcome: Outcome
+    ) -> None:
+        """Measure and stage one block, and count it."""
         from runners.selfcheck import tolerance
 
         campaign, items = self.campaign, block.items
         if not items:
             self._stage(block, {"cell": self._cells(block)}, [])
-            return 0
+            return
         measured = measure_block(campaign.loaded, items, block.cells, sweep, self.budget)
         allowed = 2 * tolerance(campaign.loaded.dtype, measured.scale)
         fresh = new_baselines(block.unit.evaluation_id, items, measured, stored, allowed)
@@ -115,7 +119,8 @@ class Step:
             "verification": self._verified(sweep, block),
         }
         self._stage(block, found, measured.tables)
-        return sum(table.num_rows for table in measured.tables)
+        outcome.measured += sum(table.num_rows for table in measured.tables)
+        outcome.unsteered += len(fresh)
 
     def _cells(self, block: Block) -> list[dict[str, Any]]:
         return [
@@ -197,8 +202,12 @@ class Step:
         names = arrow_schema("experiment_run").names
         return outcome.asked + [dict(zip(names, row, strict=True)) for row in others]
 
-    def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]]) -> None:
-        """Stage what the numbers will be about, where the warehouse does not know it all."""
+    def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]], works: bool) -> None:
+        """Stage what the numbers will be about, where the warehouse does not know it all.
+
+        Where there is work its execution is staged first: a finished block must not name an
+        execution that is nowhere, however the run ends.
+        """
         from warehouse.novelty import is_new
         from warehouse.relations import arrow_table
         from warehouse.staged import stage
@@ -206,7 +215,7 @@ class Step:
         found = {**about(self.campaign, units, self.unfit), "experiment_run": asked}
         home = self.campaign.settings.home
         relations = {name: arrow_table(name, some) for name, some in found.items() if some}
-        if is_new(home, relations):
+        if works or is_new(home, relations):
             relations["execution"] = arrow_table("execution", [self.execution])
             stage(home, f"plan-{self.campaign.loaded.model_id}", relations)
             take_in(self.campaign.settings)

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 def tell(outcome: Outcome, experiment: str, settings: Settings) -> None:
     """Say what was measured, and how to look at it."""
-    if outcome.measured == 0 and outcome.fitted == 0:
+    if outcome.measured + outcome.unsteered + outcome.fitted == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
         say(
-            f"{experiment}: {outcome.fitted} vector(s) fitted, {outcome.measured:,} measurements "
-            f"written to {settings.home / 'warehouse.duckdb'}"
+            f"{experiment}: {outcome.fitted} vector(s) fitted, {outcome.measured:,} measurements and "
+            f"{outcome.unsteered:,} unsteered answers written to {settings.home / 'warehouse.duckdb'}"
         )
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
     say(f"next: steerhouse analyse steerability --experiment {experiment}{home}")

@@ -76,6 +76,8 @@ class Experiment(Spec):
     """Seeds of whatever is drawn."""
     nulls: Nulls = Nulls()
     """Null vectors at the chosen layer."""
+    resamples: int = Field(default=0, ge=0)
+    """Vectors from bootstrap draws of the training questions, at the chosen layer."""
     splits: Some[Split] = ("validation", "test")
     """Splits that are evaluated."""
     limit: int | None = Field(default=None, ge=1)

@@ -10,8 +10,8 @@ import torch
 
 from runners import vectors
 from runners.bench import Bench
+from runners.derived import Draw
 from runners.fitting import Fitter
-from runners.nulls import Draw
 from runners.reference import measure
 from specs.catalog import Catalog
 from specs.faults import Refused
@@ -115,7 +115,7 @@ def test_random_nulls_have_the_fitted_length_and_no_direction(
     fitter: Fitter, method: Method
 ) -> None:
     parent = fitter.vector(method, "base", None, 0)
-    nulls = fitter.nulls(parent, "base", [Draw("random", LAYER, 0, k) for k in range(20)])
+    nulls = fitter.derived(parent, "base", [Draw("random", LAYER, 0, k) for k in range(20)])
     length = float(parent.directions[LAYER].norm())
     assert all(np.isclose(float(n.directions[LAYER].norm()), length, rtol=1e-5) for n in nulls)
     cosines = [cosine(n.directions[LAYER], parent.directions[LAYER]) for n in nulls]
@@ -127,7 +127,7 @@ def test_random_nulls_have_the_fitted_length_and_no_direction(
 def test_label_shuffles_get_the_factor_and_never_the_length(fitter: Fitter, method: Method) -> None:
     """A shuffle scaled up to the fitted length would be plus or minus the vector: no null."""
     parent = fitter.vector(method, "base", "unit", 0)
-    nulls = fitter.nulls(parent, "base", [Draw("label_shuffled", LAYER, 0, k) for k in range(20)])
+    nulls = fitter.derived(parent, "base", [Draw("label_shuffled", LAYER, 0, k) for k in range(20)])
     lengths = [float(n.directions[LAYER].norm()) for n in nulls]
     assert max(lengths) < 0.9
     assert all(n.factor[LAYER] == parent.factor[LAYER] for n in nulls)
@@ -149,3 +149,33 @@ def test_labels_are_shuffled_by_question(fitter: Fitter, method: Method) -> None
 def test_nulls_are_not_methods_of_their_own(fitter: Fitter, catalog: Catalog) -> None:
     with pytest.raises(Refused, match="nulls"):
         fitter.vector(catalog.get("methods", "random"), "base", None, 0)
+
+
+def test_resamples_vary_as_the_bootstrap_says(fitter: Fitter, method: Method) -> None:
+    """Over draws of questions the mean keeps its place, with the variance of a mean of questions."""
+    parent = fitter.vector(method, "base", "raw", 0)
+    draws = [Draw("resample", LAYER, 0, k) for k in range(200)]
+    found = fitter.derived(parent, "base", draws)
+    assert {v.role for v in found} == {"resample"}
+    assert {v.method for v in found} == {"mean_difference"}
+    assert {v.parent_vector_id for v in found} == {parent.vector_id}
+    assert len({v.vector_id for v in found} | {parent.vector_id}) == 201
+    drawn = np.stack([v.directions[LAYER].numpy() for v in found]).astype(float)
+    training = fitter.training("base")
+    differences = (training.positive[:, LAYER] - training.negative[:, LAYER]).astype(float)
+    names = sorted(set(training.questions))
+    of_question = [[q == name for q in training.questions] for name in names]
+    means = np.stack([differences[rows].mean(0) for rows in of_question])
+    expected = means.var(0).sum() / len(names)
+    assert np.isclose(drawn.var(0).sum(), expected, rtol=0.15)
+    assert np.allclose(drawn.mean(0), means.mean(0), atol=4 * np.sqrt(expected / 200))
+
+
+def test_resamples_do_not_depend_on_the_order_of_items() -> None:
+    from runners.draws import resampled_rows
+
+    questions = ["a", "a", "b", "c", "c", "d"]
+    rows = resampled_rows(questions, 0, 3)
+    backwards = resampled_rows(questions[::-1], 0, 3)
+    assert sorted(questions[i] for i in rows) == sorted(questions[::-1][i] for i in backwards)
+    assert list(resampled_rows(questions, 0, 4)) != list(rows)

@@ -1,15 +1,20 @@
-"""Null vectors: what a vector of that length, or of shuffled labels, does by chance (DESIGN 7)."""
+"""Vectors derived from a fitted one, at one layer: its nulls and its resamples (DESIGN 7).
+
+A null says what a vector of that length, or of shuffled labels, does by chance; a resample, fitted
+on a bootstrap draw of the training questions, says how much the vector itself could have varied.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from runners.draws import gaussian_direction
+from runners.draws import gaussian_direction, resampled_rows
 from runners.ids import vector_id
+from runners.methods import FITS
 from runners.methods.label_shuffled import label_shuffled
 
 if TYPE_CHECKING:
@@ -17,11 +22,14 @@ if TYPE_CHECKING:
     from runners.vectors import SteeringVector
 
 
+RESAMPLE = "resample"
+
+
 class Draw(NamedTuple):
-    """One null of a fitted vector, at one layer."""
+    """One vector derived from a fitted one, at one layer."""
 
     kind: str
-    """`random` or `label_shuffled`."""
+    """`random`, `label_shuffled` or `resample`."""
     layer: int
     seed: int
     number: int
@@ -29,7 +37,7 @@ class Draw(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What the warehouse holds of a null."""
+    """What the warehouse holds of a derived vector."""
 
     direction: np.ndarray
     """float32 [d_model], at its norm."""
@@ -46,8 +54,8 @@ class Raw(NamedTuple):
 
 
 @dataclass(frozen=True)
-class NullMaker:
-    """Makes the nulls of one fitted vector; what the warehouse holds is read, not drawn again."""
+class Deriver:
+    """Derives vectors from a fitted one; what the warehouse holds is read, not drawn again."""
 
     fitter: Fitter
     parent: SteeringVector
@@ -62,12 +70,19 @@ class NullMaker:
             for identity, draw in zip(ids, draws, strict=True)
         ]
 
+    def _named(self, draw: Draw) -> tuple[str, dict[str, Any]]:
+        """Return method and parameters: a resample has its parent's, a null is one of its own."""
+        if draw.kind == RESAMPLE:
+            return self.parent.method, self.parent.parameters
+        return draw.kind, {}
+
     def _id(self, draw: Draw) -> str:
         parent = self.parent
+        method, parameters = self._named(draw)
         return vector_id(
             parent.model_id,
-            draw.kind,
-            {},
+            method,
+            parameters,
             parent.fits,
             parent.norm,
             parent.norm_vector_id,
@@ -77,30 +92,35 @@ class NullMaker:
         )
 
     def _stored(self, ids: Sequence[str]) -> dict[tuple[str, int], Stored]:
-        """Return the nulls that are in the warehouse: their training activations are not needed."""
+        """Return what is in the warehouse already: it needs no training activations."""
         from warehouse import queries
         from warehouse.connect import connect
 
         if not (self.fitter.home / "warehouse.duckdb").exists():
             return {}
         with connect(self.fitter.home) as connection:
-            rows = queries.rows(connection, "stored_nulls", vector_ids=list(ids))
+            rows = queries.rows(connection, "stored_directions", vector_ids=list(ids))
         return {
             (identity, layer): Stored(np.asarray(direction, np.float32), raw_length, factor)
             for identity, layer, direction, raw_length, factor in rows
         }
 
     def _raw(self, draw: Draw) -> Raw:
-        """Draw one null."""
+        """Draw one vector; its norm is the parent's FACTOR, for `random` its length."""
         parent, layer = self.parent, draw.layer
         if draw.kind == "random":
             length = parent.raw_length[layer] * parent.factor[layer]
             d_model = self.fitter.bench.loaded.d_model
             return Raw(length * gaussian_direction(draw.seed, draw.number, layer, d_model), 1.0)
         training = self.fitter.training(self.variant)
-        differences = training.positive[:, layer] - training.negative[:, layer]
-        shuffled = label_shuffled(differences, training.questions, draw.seed, draw.number)
-        return Raw(shuffled, parent.factor[layer])
+        positive, negative = training.positive[:, layer], training.negative[:, layer]
+        key = (training.questions, draw.seed, draw.number)
+        if draw.kind == RESAMPLE:
+            rows = resampled_rows(*key)
+            raw = FITS[parent.method](positive[rows], negative[rows])
+        else:
+            raw = label_shuffled(positive - negative, *key)
+        return Raw(raw, parent.factor[layer])
 
     def _vector(self, identity: str, draw: Draw, stored: Stored | None) -> SteeringVector:
         """Return the vector of a draw; a stored one to the last bit as it was measured."""
@@ -108,16 +128,17 @@ class NullMaker:
 
         parent, layer = self.parent, draw.layer
         raw = Raw(stored.direction, stored.factor) if stored else self._raw(draw)
+        method, parameters = self._named(draw)
         vector = self.fitter.keep(
             identity,
-            draw.kind,
-            draw.kind,
-            {},
+            method,
+            parent.name if draw.kind == RESAMPLE else draw.kind,
+            parameters,
             parent.fits,
             parent.norm,
             {layer: raw.vector},
             {layer: raw.factor},
-            role="null",
+            role="resample" if draw.kind == RESAMPLE else "null",
             norm_vector_id=parent.norm_vector_id,
             seed=draw.seed,
             resample=draw.number,
