@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from warehouse.options import form_of, output_options
+
 if TYPE_CHECKING:
     import duckdb
 
     from analysis.catalog import Analysis
 
-_FORMATS = ("table", "csv", "json", "parquet", "markdown")
 _FILTERS = ("experiment", "model", "concept", "method")
 CHECKS = "checks"
 """In place of a name: all data checks, a line each."""
@@ -40,17 +41,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("name", required=False, metavar=f"[NAME|{CHECKS}]")
 @_filters
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(_FORMATS),
-    default="table",
-    show_default=True,
-    help="How the answer is written.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it into a file."
-)
+@output_options
 @click.option("--wide", is_flag=True, help="Show every column in a table, as other formats do.")
 @click.option("--list", "listed", is_flag=True, help="List the analyses and what they answer.")
 @click.option("--about", is_flag=True, help="Say what NAME answers: parameters, columns, source.")
@@ -60,7 +51,7 @@ def analyse(
     /,
     name: str | None,
     params: tuple[str, ...],
-    form: str,
+    form: str | None,
     out: Path | None,
     wide: bool,
     listed: bool,
@@ -79,8 +70,8 @@ def analyse(
     elif about:
         click.echo(_about(name))
     elif name == CHECKS:
-        if params or any(filters.values()):
-            raise click.UsageError("checks look at the whole warehouse and take no parameters")
+        if params or any(filters.values()) or form or out:
+            raise click.UsageError("checks look at the whole warehouse and take no options")
         context.exit(int(_check(context.obj.home)))
     else:
         _answer(context.obj.home, name, {**filters, **_pairs(params)}, form, out, wide)
@@ -137,14 +128,14 @@ def _check(home: Path) -> bool:
 
 
 def _answer(
-    home: Path, name: str, given: dict[str, Any], form: str, out: Path | None, wide: bool
+    home: Path, name: str, given: dict[str, Any], form: str | None, out: Path | None, wide: bool
 ) -> None:
     from analysis.catalog import get
     from analysis.run import answer
     from warehouse import output
     from warehouse.connect import connect
 
-    analysis = get(name)
+    analysis, form = get(name), form_of(form, out)
     with connect(home) as connection:
         found = answer(connection, name, given)
         brief = form == "table" and not wide and any(column.further for column in analysis.columns)

@@ -81,7 +81,7 @@ def measure(concept: str) -> dict[str, Any]:
     budget = default_tokens_per_batch(loaded)
     method = catalog.get("methods", "mean_difference")
     vector = Fitter(bench, home, {}, budget).vector(method, "base", None, 0)
-    run = Run.of(bench, "base", vector, "add", "answer", "base")
+    run = Run.of(bench, "base", vector, "add", "answer")
     cells = [Cell(run, layer, m) for layer in range(loaded.n_layers) for m in MULTIPLIERS]
     items = [bench.tokenised("base").fit[i] for i in bench.item_ids("test")]
     few = items[:REFERENCE_ITEMS]

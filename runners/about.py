@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runners import rows
+from runners.bench import SCORE
 from runners.prepare import planted_rows, refused_rows
 
 if TYPE_CHECKING:
@@ -30,23 +31,29 @@ def about(
     groups = [rows.vector_rows([*campaign.vectors(), *(run.vector for run in runs.values())])]
     for bench in campaign.benches.values():
         groups.append(rows.dataset_rows(bench.dataset, bench.concept))
-        found["planted"] += planted_rows(loaded, bench)
+        planted = planted_rows(loaded, bench)
+        # Two concepts of the same content are one dataset, and say the same of it.
+        found["planted"] += [row for row in planted if row not in found["planted"]]
     for group in groups:
         for name, some in group.items():
             found.setdefault(name, []).extend(some)
     found["run"] = [rows.run_row(run) for run in runs.values()]
+    evaluations = {unit.evaluation_id: (unit.bench, unit.variant) for unit in units}
+    for concept, variant in unfit:  # a fit variant that is not evaluated has dropped items too
+        bench = campaign.benches[concept]
+        evaluations.setdefault(bench.tokenised(variant).evaluation_id, (bench, variant))
     found["evaluation"] = [
         {
-            "evaluation_id": unit.evaluation_id,
+            "evaluation_id": evaluation_id,
             "model_id": loaded.model_id,
-            "dataset_id": unit.bench.dataset.dataset_id,
+            "dataset_id": bench.dataset.dataset_id,
             "prompt_set_id": None,
             "text_set_id": None,
-            "variant_id": unit.bench.tokenised(unit.variant).variant_id,
-            "score": "decision",
+            "variant_id": bench.tokenised(variant).variant_id,
+            "score": SCORE,
             "parameters": "{}",
         }
-        for unit in units
+        for evaluation_id, (bench, variant) in evaluations.items()
     ]
     return found
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from runners.combinations import combinations
 from specs.faults import Refused
 from specs.identity import canonical_json, sha256
 from specs.schema import Experiment, Nulls
@@ -39,7 +44,7 @@ class Request:
     def changes(self) -> dict[str, Any]:
         """Return the fields of an experiment that the options set."""
         found: dict[str, Any] = {
-            name: getattr(self, name)
+            name: _distinct(getattr(self, name))
             for name in (
                 "concepts methods models fit_variants variants scopes splits resamples limit "
                 "unfit_items"
@@ -77,7 +82,8 @@ def experiment(request: Request, catalog: Catalog, settings: Settings) -> Experi
         )
     found = _of(changes, request.save or f"adhoc-{digest}")
     if request.save:
-        _save(found, changes, settings)
+        combinations(found, catalog)  # what is not known must not be saved
+        _save(found, changes, settings, catalog.added("models"))
     return found
 
 
@@ -109,7 +115,17 @@ def parse_multipliers(text: str) -> tuple[float, ...]:
 
 def _of(fields: dict[str, Any], name: str) -> Experiment:
     plain = {key: _plain(value) for key, value in fields.items()}
-    return Experiment.model_validate({**plain, "name": name})
+    try:
+        return Experiment.model_validate({**plain, "name": name})
+    except ValidationError as error:
+        raise Refused(
+            *(f"--{'-'.join(map(str, e['loc'][:1]))}: {e['msg']}" for e in error.errors())
+        ) from None
+
+
+def _distinct(value: Any) -> Any:
+    """Return a repeated option's values without repeats."""
+    return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
 
 
 def _plain(value: Any) -> Any:
@@ -125,15 +141,23 @@ def _model(name: str, catalog: Catalog) -> str:
 
     if name.startswith("tag:") or any(character in name for character in "*?["):
         return name
+    if name in catalog.names("models"):
+        return name
     spec = model_from_argument(name, catalog)
     catalog.add("models", spec)
     return spec.name
 
 
-def _save(found: Experiment, changes: dict[str, Any], settings: Settings) -> Path:
+def _save(
+    found: Experiment, changes: dict[str, Any], settings: Settings, unsaved_models: Sequence[str]
+) -> Path:
     """Write an experiment made on the spot into the first of the user's spec folders."""
     import yaml
 
+    if not re.fullmatch(r"[\w.-]+", found.name) or found.name.startswith("."):
+        raise Refused(f"--save {found.name}: a name has letters, digits, '-', '_' and '.' only")
+    if unsaved := [name for name in found.models if name in unsaved_models]:
+        raise Refused(f"--save: model {unsaved[0]} has no spec; write specs/models/NAME.yaml first")
     if not settings.specs:
         raise Refused("--save needs a folder of your own specs: add --specs DIR")
     path = settings.specs[0] / "experiments" / f"{found.name}.yaml"

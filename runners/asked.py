@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,15 @@ class Run:
     vector: SteeringVector = field(compare=False)
     operator: str
     scope: str
-    fit_variant: str
 
     @classmethod
     def of(
-        cls, bench: Bench, variant: str, vector: SteeringVector, operator: str, scope: str, fit: str
+        cls, bench: Bench, variant: str, vector: SteeringVector, operator: str, scope: str
     ) -> Run:
         """Return the run of `vector` on `bench` under `variant`."""
         evaluation = bench.tokenised(variant).evaluation_id
         identity = run_id(evaluation, vector.vector_id, operator, scope)
-        return cls(identity, evaluation, vector, operator, scope, fit)
+        return cls(identity, evaluation, vector, operator, scope)
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,3 @@ class Unit:
         items = self.bench.item_ids(split, self.limit)
         for start in range(0, len(items), BLOCK_ITEMS):
             yield start // BLOCK_ITEMS, items[start : start + BLOCK_ITEMS]
-
-
-def units(benches: Sequence[tuple[Bench, str, list[Asked]]], limit: int | None) -> list[Unit]:
-    """Return a unit for each (bench, variant, what is asked of it)."""
-    return [Unit(bench, variant, asked, limit) for bench, variant, asked in benches]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runners import asked as asking
 from runners.asked import Asked, Run, Unit
 from runners.bench import Bench
 from runners.combinations import Combination
@@ -38,22 +36,11 @@ class Campaign:
     _vectors: dict[tuple[str, str, str, str | None, int], SteeringVector] = field(
         default_factory=dict
     )
+    _choices: dict[Combination, Combination] = field(default_factory=dict)
     _chosen: dict[Combination, int] = field(default_factory=dict)
-    _derived: dict[tuple[str, int], list[SteeringVector]] = field(default_factory=dict)
+    _derived: dict[tuple[str, int, int], list[SteeringVector]] = field(default_factory=dict)
 
     # Names -----------------------------------------------------------------------------------
-
-    @property
-    def base_fit(self) -> str:
-        """The fit variant that chooses the layer: base, or the first by name."""
-        names = {combination.fit_variant for combination in self.combinations}
-        return BASE if BASE in names else min(names)
-
-    @property
-    def base_variant(self) -> str:
-        """The evaluation variant that chooses the layer: base, or the first by name."""
-        names = {combination.variant for combination in self.combinations}
-        return BASE if BASE in names else min(names)
 
     @property
     def chooses(self) -> bool:
@@ -88,7 +75,10 @@ class Campaign:
         key = (concept, method, variant, norm, seed)
         if key not in self._vectors:
             spec = self.catalog.get("methods", method)
-            self._vectors[key] = self.fitters[concept].vector(spec, variant, norm, seed)
+            fitter = self.fitters[concept]
+            self._vectors[key] = fitter.vector(spec, variant, norm, seed)
+            if not self.chooses:
+                fitter.release()
         return self._vectors[key]
 
     def vectors(self) -> list[SteeringVector]:
@@ -105,7 +95,6 @@ class Campaign:
             vector or self.vector(combination),
             combination.operator,
             combination.scope,
-            combination.fit_variant,
         )
 
     # Steps -----------------------------------------------------------------------------------
@@ -115,11 +104,10 @@ class Campaign:
         if not self.chooses:
             return self._units(self._asked_fitted(self.experiment.splits, self._all_layers))
         best_only = self.experiment.layers == "best"
-        choosers = dict.fromkeys(self._chooser(c) for c in self.combinations)
         extra = [] if best_only or "validation" not in self.experiment.splits else self.combinations
         pairs = [
             (c, Asked(self.run(c), "validation", layer, self._multipliers()))
-            for c in dict.fromkeys([*choosers, *extra])
+            for c in dict.fromkeys([*self.choosers(), *extra])
             for layer in self._all_layers(c)
         ]
         return self._units(pairs)
@@ -135,8 +123,9 @@ class Campaign:
         ):
             say(
                 f"Warning: concept {concept}, method {method}: no layer can be chosen, for the "
-                "vectors have no length to speak of at any of them (degenerate) or validation has "
-                "no items; nothing rides along for it, and `layers: best` reports nothing"
+                "vectors are degenerate at each of them, or validation has no slope there (it "
+                "needs items, and 3 multipliers within 1.5, 0 included); nothing rides along for "
+                "it, and `layers: best` reports nothing"
             )
         layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
         fitted = self._asked_fitted(self.experiment.splits, layers)
@@ -144,11 +133,22 @@ class Campaign:
 
     def choosing_runs(self) -> list[str]:
         """Return the run_ids whose validation slopes choose the layers."""
-        return [self.run(c).run_id for c in dict.fromkeys(map(self._chooser, self.combinations))]
+        return [self.run(c).run_id for c in self.choosers()]
+
+    def choosers(self) -> list[Combination]:
+        """Return the combinations whose validation slopes choose the layers."""
+        return list(dict.fromkeys(self._chooser(c) for c in self.combinations))
 
     def _chooser(self, combination: Combination) -> Combination:
-        """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`)."""
-        return combination._replace(fit_variant=self.base_fit, variant=self.base_variant)
+        """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`).
+
+        Among those that differ in their variants only: fitted and evaluated on base, or on the
+        first variants by name, as the view best_layer has it.
+        """
+        if not self._choices:
+            for c in sorted(self.combinations, key=_base_first):
+                self._choices.setdefault(c._replace(fit_variant="", variant=""), c)
+        return self._choices[combination._replace(fit_variant="", variant="")]
 
     def _all_layers(self, combination: Combination) -> Iterable[int]:
         """Return the candidate layers that the combination's vector has a direction at."""
@@ -181,7 +181,7 @@ class Campaign:
         reported = [split for split in self.experiment.splits if split != "validation"]
         pairs = []
         for c in self.combinations:
-            if c.fit_variant != self.base_fit or c not in self._chosen:
+            if c.fit_variant != self._chooser(c).fit_variant or c not in self._chosen:
                 continue
             layer = self._chosen[c]
             for vector in self._derived_of(c, layer):
@@ -193,7 +193,7 @@ class Campaign:
     def _derived_of(self, combination: Combination, layer: int) -> list[SteeringVector]:
         """Return the nulls and resamples of a combination's vector, drawn once."""
         parent = self.vector(combination)
-        key = (parent.vector_id, layer)
+        key = (parent.vector_id, layer, combination.seed)
         if key not in self._derived:
             counts = {
                 "random": self.experiment.nulls.random,
@@ -211,13 +211,20 @@ class Campaign:
         return self._derived[key]
 
     def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
-        grouped: dict[tuple[str, str], list[Asked]] = defaultdict(list)
+        """Gather what is asked of the same prompts; two names of one evaluation are one unit."""
+        units: dict[str, Unit] = {}
         for combination, one in pairs:
-            grouped[combination.concept, combination.variant].append(one)
-        return asking.units(
-            [
-                (self.benches[c], variant, list(dict.fromkeys(a)))
-                for (c, variant), a in grouped.items()
-            ],
-            self.experiment.limit,
-        )
+            bench = self.benches[combination.concept]
+            unit = units.setdefault(
+                one.run.evaluation_id, Unit(bench, combination.variant, [], self.experiment.limit)
+            )
+            unit.asked.append(one)
+        for unit in units.values():
+            unit.asked = list(dict.fromkeys(unit.asked))
+        return list(units.values())
+
+
+def _base_first(combination: Combination) -> tuple[bool, str, bool, str]:
+    """Sort what is fitted, then what is evaluated, on base before the others, those by name."""
+    fit, evaluated = combination.fit_variant, combination.variant
+    return fit != BASE, fit, evaluated != BASE, evaluated

@@ -6,12 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from runners import prepare
-from runners.combinations import combinations
+from runners.combinations import Combination, combinations
 from runners.console import say
 from runners.execution import execution_row
 from runners.step import Options, Outcome, Step, take_in
 
 if TYPE_CHECKING:
+    from builders.dataset import BuiltDataset
     from runners.campaign import Campaign
     from runners.load import LoadedModel
     from specs.catalog import Catalog
@@ -25,8 +26,6 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     Raises:
         Refused: anything a user can mend, before work starts where it can be known by then.
     """
-    from runners.load import load
-
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     take_in(settings)
     asked = combinations(experiment, catalog)
@@ -35,15 +34,30 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     models = list(dict.fromkeys(c.model for c in asked))
     for turn, model in enumerate(models, 1):
         outcome.models_left = len(models) - turn
-        loaded = load(catalog.get("models", model), settings)
-        say(f"model {model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
         of_model = [c for c in asked if c.model == model]
-        budget = options.tokens_per_batch or _default_budget(loaded)
-        campaign = prepare.campaign(
-            experiment, of_model, loaded, datasets, catalog, settings, budget, options.dry_run
-        )
-        _run_campaign(campaign, budget, options, outcome)
+        _run_model(experiment, of_model, datasets, catalog, settings, options, outcome)
     return outcome
+
+
+def _run_model(
+    experiment: Experiment,
+    asked: list[Combination],
+    datasets: dict[str, BuiltDataset],
+    catalog: Catalog,
+    settings: Settings,
+    options: Options,
+    outcome: Outcome,
+) -> None:
+    """Load one model, do its part, and let go of it before the next is loaded."""
+    from runners.load import load
+
+    loaded = load(catalog.get("models", asked[0].model), settings)
+    say(f"model {asked[0].model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
+    budget = options.tokens_per_batch or _default_budget(loaded)
+    campaign = prepare.campaign(
+        experiment, asked, loaded, datasets, catalog, settings, budget, options.dry_run
+    )
+    _run_campaign(campaign, budget, options, outcome)
 
 
 def _run_campaign(campaign: Campaign, budget: int, options: Options, outcome: Outcome) -> None:
@@ -51,20 +65,19 @@ def _run_campaign(campaign: Campaign, budget: int, options: Options, outcome: Ou
     unfit = prepare.unfit(campaign)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
-    first = Step(campaign, budget, options, execution, unfit)
+    step = Step(campaign, budget, options, execution, unfit)
     units = campaign.first_step()
     name = "choosing layers on validation" if campaign.chooses else "sweep"
-    first.do(name, units, outcome, whole_plan=not campaign.chooses)
+    step.do(name, units, outcome, whole_plan=not campaign.chooses)
     if campaign.chooses and not options.dry_run:
         best = _best(campaign)
         units = campaign.second_step(best)
-        first.do("reported sweep with nulls", units, outcome, whole_plan=True)
+        step.do("reported sweep with nulls", units, outcome, whole_plan=True)
     elif campaign.chooses:
         say("the reported sweep is planned once the layers are chosen")
     if options.verify and not options.dry_run:
-        first.verify(units)
+        step.verify(units)
     outcome.fitted += sum(fitter.n_fitted for fitter in campaign.fitters.values())
-    outcome.units += units
 
 
 def _best(campaign: Campaign) -> dict[str, int]:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runners import vectors
+from runners import own_system, vectors
 from runners.bench import Bench
 from runners.console import bar, say
 from runners.geometry import geometry
 from runners.ids import Fit, items_sha256, vector_id
 from runners.methods import FITS
 from runners.methods.vector_file import content_sha256, read_vectors
-from runners.vectors import SteeringVector
+from runners.vectors import DEGENERATE, SteeringVector
 from specs.faults import Refused
 from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from runners.derived import Draw
@@ -75,13 +75,33 @@ class Fitter:
             )
         return self._fitted(method, variant, norm)
 
+    def norm_of(self, method: Method | FittedMethod, norm: str | None) -> str:
+        """Return the norm of a vector: as asked, else the method's, else base where it exists.
+
+        There is none where the dataset lacks variant base or the model cannot show it.
+        """
+        own = getattr(method, "norm", None)
+        if norm or own:
+            return str(norm or own)
+        loaded, base = self.bench.loaded, self.bench.variants.get(BASE)
+        if BASE not in self.bench.dataset.variants or base is None:
+            return "raw"
+        unheard = own_system.fault(loaded.tokenizer, loaded.spec, base.system is not None)
+        return "raw" if unheard else BASE
+
     def derived(
         self, parent: SteeringVector, variant: str, draws: Sequence[Draw]
     ) -> list[SteeringVector]:
         """Return nulls and resamples of `parent`, one a draw."""
         from runners.derived import Deriver
 
-        return Deriver(self, parent, variant).make(draws)
+        found = Deriver(self, parent, variant).make(draws)
+        self._training.clear()
+        return found
+
+    def release(self) -> None:
+        """Let go of the training activations; whoever needs them again reads them again."""
+        self._training.clear()
 
     def _fit_of(self, variant: str) -> tuple[Fit, list[str]]:
         """Return the fit's description and its usable training items."""
@@ -106,6 +126,7 @@ class Fitter:
     def training(self, variant: str) -> Training:
         """Return the training activations under a variant, read once."""
         if variant not in self._training:
+            self._training.clear()  # one variant's activations at a time: they may be gigabytes
             from runners.extraction import read_activations
 
             fit, used = self._fit_of(variant)
@@ -131,7 +152,7 @@ class Fitter:
         """Fit, or read back, one method on one variant."""
         kind = str(getattr(method, "kind", ""))
         is_base = kind == "mean_difference" and variant == BASE
-        wanted = norm or method.norm or (BASE if BASE in self.bench.dataset.variants else "raw")
+        wanted = self.norm_of(method, norm)
         base_id = None
         if wanted == BASE and not is_base:
             base_id = self._base().vector_id
@@ -139,16 +160,14 @@ class Fitter:
         fit, _ = self._fit_of(variant)
         model_id = self.bench.loaded.model_id
         identity = vector_id(model_id, kind, parameters, [fit], wanted, base_id)
-        saved = self._made.get(identity) or vectors.load(
-            self.home, identity, model_id, self.bench.loaded.d_model
-        )
+        saved = self._saved(identity, method.name)
         if saved:
-            self._made[identity] = replace(saved, name=method.name)
-            return self._made[identity]
+            return saved
         if self.plan_only:
             return self._planned(identity, kind, method.name, wanted, fit)
         raw, training = self._raw(kind, variant), self.training(variant)
-        factors = self._factors(raw, wanted, is_base)
+        residual_norm = dict(enumerate(training.residual_norm.tolist()))
+        factors = self._factors(raw, wanted, is_base, residual_norm)
         return self.keep(
             identity,
             kind,
@@ -159,12 +178,22 @@ class Fitter:
             raw,
             factors,
             norm_vector_id=base_id,
-            residual_norm=dict(enumerate(training.residual_norm.tolist())),
+            residual_norm=residual_norm,
             geometry={
                 layer: geometry(training.positive[:, layer], training.negative[:, layer])
                 for layer in raw
             },
         )
+
+    def _saved(self, identity: str, name: str) -> SteeringVector | None:
+        """Return a vector made before, here or in an earlier run, under the name asked for now."""
+        loaded = self.bench.loaded
+        found = self._made.get(identity) or vectors.load(
+            self.home, identity, loaded.model_id, loaded.d_model
+        )
+        if found:
+            self._made[identity] = found = replace(found, name=name)
+        return found
 
     def _planned(self, identity: str, kind: str, name: str, norm: str, fit: Fit) -> SteeringVector:
         """Return a vector that is not fitted: its id, and that it will have every layer."""
@@ -208,22 +237,38 @@ class Fitter:
         base = MeanDifference(kind="mean_difference", name="mean_difference")
         return self._fitted(base, BASE, BASE)
 
-    def _factors(self, raw: dict[int, np.ndarray], norm: str, is_base: bool) -> dict[int, float]:
-        """Return what each layer's raw vector is multiplied by under a norm."""
+    def _factors(
+        self,
+        raw: dict[int, np.ndarray],
+        norm: str,
+        is_base: bool,
+        residual_norm: Mapping[int, float],
+    ) -> dict[int, float]:
+        """Return what each layer's raw vector is multiplied by under a norm.
+
+        A degenerate vector is never rescaled, nor is one to the length of a degenerate base.
+        """
         if norm == "raw" or (is_base and norm == BASE):
             return dict.fromkeys(raw, 1.0)
-        base = self._base().raw_length if norm == BASE else dict.fromkeys(raw, 1.0)
-        lengths = _lengths(raw)
-        return {layer: base[layer] / length if length else 1.0 for layer, length in lengths.items()}
+        base = self._base() if norm == BASE else None
+        factors = {}
+        for layer, length in _lengths(raw).items():
+            wanted = base.raw_length[layer] if base else 1.0
+            hollow = length <= DEGENERATE * residual_norm.get(layer, 0.0)
+            factors[layer] = 1.0 if hollow or (base and base.degenerate(layer)) else wanted / length
+        return factors
 
     def _from_file(self, method: VectorFile, norm: str | None) -> SteeringVector:
         """Read a vector of the user's own."""
-        loaded, wanted = self.bench.loaded, norm or method.norm
+        loaded, wanted = self.bench.loaded, self.norm_of(method, norm)
         raw = read_vectors(method, loaded.n_layers, loaded.d_model)
         base_id = self._base().vector_id if wanted == BASE else None
         parameters = {"sha256": content_sha256(raw)}
         identity = vector_id(loaded.model_id, "file", parameters, [], wanted, base_id)
-        factors = self._factors(raw, wanted, is_base=False)
+        saved = self._saved(identity, method.name)
+        if saved:
+            return saved
+        factors = self._factors(raw, wanted, False, {})
         return self.keep(
             identity,
             "file",

@@ -13,6 +13,7 @@ from runners.console import say
 from runners.execution import versions
 from runners.fitting import BASE, Fitter
 from specs.faults import Refused
+from specs.schema import FittedMethod
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
@@ -30,13 +31,16 @@ def build_datasets(
     Variant base is built too where the concept can render it, for the norm of that name.
     """
     from builders.build import build
+    from builders.variants import renderable
 
     found = {}
     for concept in dict.fromkeys(c.concept for c in asked):
+        spec = catalog.get("concepts", concept)
         names = [v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)]
-        names += [BASE] if BASE in catalog.names("variants") else []
         variants = [catalog.get("variants", name) for name in dict.fromkeys(names)]
-        found[concept] = build(catalog.get("concepts", concept), variants, settings)
+        if BASE not in names and BASE in catalog.names("variants"):
+            variants += renderable(spec, [catalog.get("variants", BASE)])[0]
+        found[concept] = build(spec, variants, settings)
         if found[concept].changed:
             say(f"built {found[concept].folder}")
     return found
@@ -102,9 +106,15 @@ def _used(campaign: Campaign) -> Iterable[tuple[str, str, list[str]]]:
     reported: list[str] = list(campaign.experiment.splits)
     if campaign.chooses:
         reported.append("validation")
-    for c in campaign.combinations:
+    for c in [*campaign.combinations, *campaign.choosers()]:
         yield c.concept, c.variant, reported
-        yield c.concept, c.fit_variant, ["train"]
+        method = campaign.catalog.get("methods", c.method)
+        fitter = campaign.fitters[c.concept]
+        norm = fitter.norm_of(method, c.norm)
+        if isinstance(method, FittedMethod):
+            yield c.concept, c.fit_variant, ["train"]
+        if norm == BASE:
+            yield c.concept, BASE, ["train"]
 
 
 def _refusal(campaign: Campaign, concept: str, variant: str, reasons: dict[str, str]) -> str:

@@ -41,8 +41,7 @@ class Outcome:
     unsteered: int = 0
     """Items whose unsteered answer was measured for the first time."""
     fitted: int = 0
-    units: list[Unit] = field(default_factory=list)
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     """Rows of `experiment_run` so far."""
     model_ids: list[str] = field(default_factory=list)
     models_left: int = 0
@@ -67,7 +66,8 @@ class Step:
             say(line)
         if self.options.dry_run:
             return
-        self._stage_plan(units, self._asked(units, outcome) if whole_plan else [], bool(todo))
+        asked = self._asked(units, outcome) if whole_plan else self._first_asked(units)
+        self._stage_plan(units, asked, bool(todo))
         with bar(sum(len(block.items) for block in todo)) as progress:
             sweeps: dict[int, SweepFunction] = {}
             for block in todo:
@@ -90,7 +90,8 @@ class Step:
         identity = self.execution["execution_id"]
         found = verify(units, self.options.verify, self.campaign.settings, identity)
         if found:
-            stage(home, "verification", {"verification": arrow_table("verification", found)})
+            rows = {"verification": found, "execution": [{**self.execution, "finished_at": now()}]}
+            stage(home, "verification", {k: arrow_table(k, v) for k, v in rows.items()})
             take_in(self.campaign.settings)
 
     def _sweep(self, unit: Unit) -> SweepFunction:
@@ -107,9 +108,6 @@ class Step:
         from runners.selfcheck import tolerance
 
         campaign, items = self.campaign, block.items
-        if not items:
-            self._stage(block, {"cell": self._cells(block)}, [])
-            return
         measured = measure_block(campaign.loaded, items, block.cells, sweep, self.budget)
         allowed = 2 * tolerance(campaign.loaded.dtype, measured.scale)
         fresh = new_baselines(block.unit.evaluation_id, items, measured, stored, allowed)
@@ -130,7 +128,7 @@ class Step:
                 "multiplier": cell.multiplier,
                 "split": block.split,
                 "block": block.number,
-                "n_items": len(block.item_ids),
+                "n_items": len(block.items),
                 "execution_id": self.execution["execution_id"],
             }
             for cell in block.cells
@@ -181,6 +179,18 @@ class Step:
         key = f"{block.unit.evaluation_id}/{block.split}-{block.number:05d}"
         stage(self.campaign.settings.home, key, relations)
 
+    def _first_asked(self, units: Sequence[Unit]) -> list[dict[str, Any]]:
+        """Return what choosing layers asks, where the warehouse knows nothing of the experiment."""
+        from warehouse import queries
+        from warehouse.connect import connect
+
+        experiment, home = self.campaign.experiment.name, self.campaign.settings.home
+        if (home / "warehouse.duckdb").exists():
+            with connect(home) as connection:
+                if (experiment,) in queries.rows(connection, "experiments"):
+                    return []
+        return asked_rows(experiment, units)
+
     def _asked(self, units: Sequence[Unit], outcome: Outcome) -> list[dict[str, Any]]:
         """Return all that the experiment asks, its other models included: it is replaced whole.
 
@@ -191,16 +201,19 @@ class Step:
         from warehouse.relations import arrow_schema
 
         experiment, home = self.campaign.experiment.name, self.campaign.settings.home
-        outcome.asked += asked_rows(experiment, units)
+        for row in asked_rows(experiment, units):
+            key = (row["run_id"], row["split"], row["layer"], row["multiplier"])
+            outcome.asked.setdefault(key, row)
+        asked = list(outcome.asked.values())
         outcome.model_ids.append(self.campaign.loaded.model_id)
         if outcome.models_left == 0 or not (home / "warehouse.duckdb").exists():
-            return outcome.asked
+            return asked
         with connect(home) as connection:
             others = queries.rows(
                 connection, "asked_elsewhere", experiment=experiment, model_ids=outcome.model_ids
             )
         names = arrow_schema("experiment_run").names
-        return outcome.asked + [dict(zip(names, row, strict=True)) for row in others]
+        return asked + [dict(zip(names, row, strict=True)) for row in others]
 
     def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]], works: bool) -> None:
         """Stage what the numbers will be about, where the warehouse does not know it all.

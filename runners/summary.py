@@ -16,9 +16,10 @@ def tell(outcome: Outcome, experiment: str, settings: Settings) -> None:
     if outcome.measured + outcome.unsteered + outcome.fitted == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
+        where = settings.home / "warehouse.duckdb"
         say(
-            f"{experiment}: {outcome.fitted} vector(s) fitted, {outcome.measured:,} measurements and "
-            f"{outcome.unsteered:,} unsteered answers written to {settings.home / 'warehouse.duckdb'}"
+            f"{experiment}: {outcome.fitted} vector(s) fitted, {outcome.measured:,} measurements "
+            f"and {outcome.unsteered:,} unsteered answers written to {where}"
         )
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
     say(f"next: steerhouse analyse steerability --experiment {experiment}{home}")

@@ -54,8 +54,7 @@ class SteeringVector:
 
     def degenerate(self, layer: int) -> bool:
         """Whether the raw vector is too short against the residual stream to mean a direction."""
-        residual = self.residual_norm.get(layer)
-        return residual is not None and self.raw_length[layer] < DEGENERATE * residual
+        return self.raw_length[layer] <= DEGENERATE * self.residual_norm.get(layer, 0.0)
 
 
 def path_of(home: Path, vector_id: str) -> Path:

@@ -65,14 +65,16 @@ def _picks(units: Sequence[Unit], count: int) -> list[Pick]:
     ]
     rng = generator("verify", count=count, cells=len(cells))
     picked = []
-    for index in rng.integers(len(cells), size=count):
+    for index in rng.integers(len(cells), size=2 * count):
         unit, one, multiplier = cells[index]
         fit = unit.bench.tokenised(unit.variant).fit
         items = [i for i in unit.bench.item_ids(one.split, unit.limit) if i in fit]
         if items:
             item = fit[items[int(rng.integers(len(items)))]]
             picked.append(Pick(one.run, item, one.layer, multiplier))
-    return picked
+    # Twice the same cell would be one row: a pick is known by what it is stored under.
+    keys = {(p.run.run_id, p.item.item_id, p.layer, p.multiplier): p for p in picked}
+    return list(keys.values())[:count]
 
 
 def _stored(connection: duckdb.DuckDBPyConnection, pick: Pick) -> float | None:

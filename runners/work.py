@@ -18,7 +18,7 @@ class Done(NamedTuple):
     """What the warehouse holds of some runs and evaluations."""
 
     cells: Mapping[tuple[str, str, int, float, int], int]
-    """(run_id, split, layer, multiplier, block) -> items measured or refused."""
+    """(run_id, split, layer, multiplier, block) -> items measured."""
     baselines: Mapping[str, Mapping[str, float]]
     """evaluation_id -> item_id -> unsteered logit difference."""
 
@@ -33,8 +33,6 @@ class Block:
     item_ids: list[str]
     cells: list[Cell]
     """Nonzero multipliers still to measure; empty where only the unsteered numbers are missing."""
-    n_asked: int
-    """Cells asked for in this block, done or not."""
 
     @property
     def items(self) -> list[TokenisedItem]:
@@ -77,19 +75,19 @@ def _block(unit: Unit, split: str, number: int, item_ids: list[str], done: Done)
         if one.split == split
         for multiplier in one.multipliers
     ]
+    fit = unit.bench.tokenised(unit.variant).fit
+    n_fit = sum(item in fit for item in item_ids)
     missing = [
         cell
         for cell in asked
         if cell.multiplier != 0
-        and done.cells.get((cell.run.run_id, split, cell.layer, cell.multiplier, number), 0)
-        < len(item_ids)
+        and done.cells.get((cell.run.run_id, split, cell.layer, cell.multiplier, number), 0) < n_fit
     ]
-    fit = unit.bench.tokenised(unit.variant).fit
     stored = done.baselines.get(unit.evaluation_id, {})
     unsteered_missing = any(item in fit and item not in stored for item in item_ids)
     if not missing and not unsteered_missing:
         return None
-    return Block(unit, split, number, item_ids, missing, len(asked))
+    return Block(unit, split, number, item_ids, missing)
 
 
 def done(home: Path, units: Sequence[Unit]) -> Done:

@@ -45,8 +45,11 @@ class Catalog:
 
     def names(self, kind: str) -> list[str]:
         """Return the names of all specs of `kind` (a key of `KINDS`), sorted."""
-        added = [name for of_kind, name in self._added if of_kind == kind]
-        return sorted({*self._files(kind), *added})
+        return sorted({*self._files(kind), *self.added(kind)})
+
+    def added(self, kind: str) -> list[str]:
+        """Return the names of those specs of `kind` that have no file."""
+        return [name for of_kind, name in self._added if of_kind == kind]
 
     def path(self, kind: str, name: str) -> Path:
         """Return the file of a spec; an unknown name is a Refused with the nearest known ones."""

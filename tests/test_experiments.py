@@ -130,3 +130,141 @@ def test_a_second_run_of_it_does_nothing(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "nothing was measured" in done.stderr
     assert ask(folder, "select * from experiment_run order by all") == before
+
+
+# What a review found, each held by the case that showed it ----------------------------------
+
+
+def quick(folder: Path, name: str, text: str, *more: str) -> Any:
+    """Write an experiment over the reference model and run it in a home of its own."""
+    path = folder / "specs" / "experiments" / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("models: [reference]\nconcepts: [kind]\nmultipliers: [-1, 0, 1]\n" + text)
+    return steerhouse("--specs", "specs", "--home", "data", "run", name, *more, cwd=folder)
+
+
+def test_one_file_vector_under_two_fit_variants_is_one_run(tmp_path: Path) -> None:
+    import numpy as np
+
+    np.save(tmp_path / "v.npy", np.ones((6, 128), np.float32))
+    (tmp_path / "specs" / "methods").mkdir(parents=True)
+    (tmp_path / "specs" / "methods" / "mine.yaml").write_text("kind: file\nfile: ../../v.npy\n")
+    text = "methods: [mine]\nfit_variants: [base, user_positive]\nlayers: [3]\nlimit: 4\n"
+    done = quick(tmp_path, "mine", text)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert ask(tmp_path, "select count(distinct run_id), count(*) from measurement") == [(1, 16)]
+    assert "nothing was measured" in quick(tmp_path, "mine", text).stderr
+
+
+def test_a_copied_concept_is_one_dataset_with_two_names(tmp_path: Path) -> None:
+    import shutil
+
+    from specs.catalog import SHIPPED
+
+    folder = tmp_path / "specs" / "concepts"
+    folder.mkdir(parents=True)
+    text = (SHIPPED / "concepts" / "kind.yaml").read_text()
+    (folder / "gentle.yaml").write_text(text)
+    shutil.copytree(SHIPPED / "concepts" / "data", folder / "data")
+    done = quick(
+        tmp_path, "both", "layers: [3]\nlimit: 4\ninclude: [{concept: gentle}]\n", "--verify", "30"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert ask(tmp_path, "select count(*) from run") == [(1,)]
+    assert ask(tmp_path, "select name from name where kind = 'concept' order by 1") == [
+        ("gentle",),
+        ("kind",),
+    ]
+
+
+def test_every_seed_draws_nulls_of_its_own(tmp_path: Path) -> None:
+    done = quick(tmp_path, "seeds", "layers: [3]\nlimit: 4\nseeds: [0, 1]\nnulls: {random: 2}\n")
+    assert done.returncode == 0, done.stderr
+    assert ask(
+        tmp_path,
+        "select seed, count(*) from vector where role = 'null' group by seed order by seed",
+    ) == [(0, 2), (1, 2)]
+
+
+def test_degenerate_layers_keep_their_length_under_every_norm(tmp_path: Path) -> None:
+    done = quick(tmp_path, "unit", "limit: 2\nnorms: [unit]\n")
+    assert done.returncode == 0, done.stderr
+    rows = ask(
+        tmp_path,
+        "select layer, factor = 1, degenerate from vector_layer where length > 0 "
+        "and vector_id in (select vector_id from vector where norm = 'unit') order by layer",
+    )
+    assert [row[0] for row in rows if row[2]] == [0, 1]
+    assert all(unscaled == degenerate for _, unscaled, degenerate in rows)
+
+
+def test_a_wider_context_measures_what_was_dropped(tmp_path: Path) -> None:
+    (tmp_path / "specs" / "models").mkdir(parents=True)
+    spec = tmp_path / "specs" / "models" / "narrow.yaml"
+    text = "unfit_items: drop\nlayers: [3]\ninclude: []\n"
+    run = quick(tmp_path, "narrow", text, "--limit", "1")
+    assert run.returncode == 0, run.stderr
+    longest = ask(tmp_path, "select max(prompt_tokens) from baseline")[0][0]
+    spec.write_text(f"builtin: reference\ncontext: {longest}\n")
+    narrow = text + "models: [narrow]\n"
+    path = tmp_path / "specs" / "experiments" / "narrow2.yaml"
+    path.write_text("concepts: [kind]\nmultipliers: [-1, 0, 1]\n" + narrow)
+    args = ("--specs", "specs", "run", "narrow2")
+    first = steerhouse(*args, cwd=tmp_path)
+    spec.write_text("builtin: reference\n")
+    second = steerhouse(*args, cwd=tmp_path)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    ((asked, measured, refused, missing),) = ask(
+        tmp_path,
+        "select sum(n_asked), sum(n_measured), sum(n_refused), sum(n_missing) from coverage "
+        "where experiment = 'narrow2'",
+    )
+    assert (refused, missing) == (0, 0)
+    assert asked == measured
+
+
+def test_a_concept_without_a_direction_is_swept_and_said(tmp_path: Path) -> None:
+    """Foreign words are all one token to the reference model: its vectors have no length."""
+    (tmp_path / "specs" / "concepts").mkdir(parents=True)
+    (tmp_path / "specs" / "concepts" / "tea.yaml").write_text(
+        "source: {file: tea.csv}\nsplits: {train: 0.4, validation: 0.3, test: 0.3}\n"
+    )
+    rows = "".join(f"Question number {i}?,Tea {i},Coffee {i}\n" for i in range(12))
+    (tmp_path / "specs" / "concepts" / "tea.csv").write_text("question,positive,negative\n" + rows)
+    how = ("--concept", "tea", "--model", "reference", "--nulls", "3")
+    done = steerhouse("--specs", "specs", "run", *how, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no layer can be chosen" in done.stderr
+    assert ask(tmp_path, "select sum(n_missing) from coverage") == [(0,)]
+
+
+def test_a_changed_experiment_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    assert quick(tmp_path, "plan", "layers: [3]\nlimit: 4\n").returncode == 0
+    before = ask(tmp_path, "select * from experiment_run where experiment = 'plan' order by all")
+    done = steerhouse(
+        "--specs", "specs", "run", "plan", "--layers", "2", "--limit", "2", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    after = ask(tmp_path, "select * from experiment_run where experiment = 'plan' order by all")
+    assert after == before
+    assert len(ask(tmp_path, "select distinct experiment from experiment_run")) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        (("--layers", "5-3"), "backwards"),
+        (("--multipliers", "nan,1"), "finite"),
+        (("--save", "../../evil"), "letters"),
+        (("--concept", "kind", "--save", "x"), "--specs"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(
+    tmp_path: Path, args: tuple[str, ...], what: str
+) -> None:
+    done = steerhouse("run", "--concept", "kind", "--model", "reference", *args, cwd=tmp_path)
+    assert done.returncode == 1
+    assert what in done.stderr
+    assert "Traceback" not in done.stderr

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import click
 
-_FORMATS = ("table", "csv", "json", "parquet", "markdown")
+from warehouse.options import form_of, output_options
 
 
 class Settings(Protocol):
@@ -22,19 +22,9 @@ class Settings(Protocol):
 
 @click.command()
 @click.argument("query", metavar='"SQL"|FILE|-')
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(_FORMATS),
-    default="table",
-    show_default=True,
-    help="How the result is written.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it into a file."
-)
+@output_options
 @click.pass_obj
-def sql(settings: Settings, query: str, form: str, out: Path | None) -> None:
+def sql(settings: Settings, query: str, form: str | None, out: Path | None) -> None:
     """Ask the warehouse one question in SQL.
 
     The question is given in quotes, as a file, or on standard input (`-`). The warehouse is opened
@@ -51,7 +41,7 @@ def sql(settings: Settings, query: str, form: str, out: Path | None) -> None:
     with connect(settings.home) as connection:
         result = statement.relation(connection, text, where)
         try:
-            output.write(result, form, out)
+            output.write(result, form_of(form, out), out)
         except duckdb.Error as error:
             line = statement.fault(connection, text, where, error)
             raise WarehouseRefused(line) from error

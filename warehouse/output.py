@@ -14,9 +14,6 @@ import duckdb
 from warehouse.faults import WarehouseRefused
 from warehouse.file import literal
 
-FORMATS = ("table", "csv", "json", "parquet", "markdown")
-"""What `--format` takes."""
-
 SCREEN_ROWS = 200
 """Rows of a table on a terminal; a line on stderr says how many there are."""
 

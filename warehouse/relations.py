@@ -37,7 +37,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 FIRST_WINS = frozenset(
     """
-    model dataset variant item dataset_item name vector vector_fit vector_layer vector_direction
+    variant item dataset_item name vector vector_fit vector_layer vector_direction
     evaluation baseline run
     """.split()
 )

@@ -71,6 +71,14 @@ named as (
     from cell
     anti join execution using (execution_id)
     union all
+    select distinct 'verification', run_id, 'execution', execution_id
+    from verification
+    anti join execution using (execution_id)
+    union all
+    select distinct 'refused', evaluation_id, 'evaluation', evaluation_id
+    from refused
+    anti join evaluation using (evaluation_id)
+    union all
     select distinct 'experiment_run', experiment, 'run', run_id
     from experiment_run
     anti join run using (run_id)

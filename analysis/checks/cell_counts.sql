@@ -1,13 +1,12 @@
 -- question: Does a finished block hold as many measurements as it says?
 -- grain: run, layer, multiplier, split
--- source: DESIGN 6: `cell` is the book of finished blocks, n_items the items measured or refused
+-- source: DESIGN 6: `cell` is the book of finished blocks, n_items the items measured
 -- columns:
 --   run_id      the run
 --   layer       the layer
 --   multiplier  the multiplier
 --   split       the split, null where measurements have no finished block at all
 --   n_booked    items of the finished blocks
---   n_refused   refused items of the split
 --   n_measured  items measured
 
 with
@@ -34,17 +33,6 @@ measured as (
     group by measurement.run_id, measurement.layer, measurement.multiplier, split_item.split
 ),
 
-refusal as (
-    select refused.evaluation_id, split_item.split, count(*) as n
-    from refused
-    inner join evaluation using (evaluation_id)
-    inner join split_item
-        on
-            split_item.dataset_id = evaluation.dataset_id
-            and split_item.item_id = refused.item_id
-    group by refused.evaluation_id, split_item.split
-),
-
 compared as (
     select
         booked.run_id,
@@ -52,21 +40,19 @@ compared as (
         booked.multiplier,
         booked.split,
         booked.n::bigint as n_booked,
-        coalesce(refusal.n, 0) as n_refused,
         coalesce(measured.n, 0) as n_measured
     from booked
     left join run using (run_id)
     left join measured using (run_id, layer, multiplier, split)
-    left join refusal on refusal.evaluation_id = run.evaluation_id and refusal.split = booked.split
     where booked.multiplier <> 0 or not coalesce(run.identity_at_zero, false)
     union all
-    select run_id, layer, multiplier, null, 0, 0, max(n)
+    select run_id, layer, multiplier, null, 0, max(n)
     from measured
     anti join booked using (run_id, layer, multiplier)
     group by run_id, layer, multiplier
 )
 
-select run_id, layer, multiplier, split, n_booked, n_refused, n_measured
+select run_id, layer, multiplier, split, n_booked, n_measured
 from compared
-where n_measured not between n_booked - n_refused and n_booked
+where n_measured <> n_booked
 order by run_id, layer, multiplier, split

@@ -1,5 +1,6 @@
 -- question: Is what was planted in the reference model what is measured on the test split?
--- grain: model, dataset, quantity, variant, layer, run (baseline_mean: evaluation)
+-- grain: model, dataset, quantity, variant, layer, run (baseline_mean: evaluation); truths about what
+--   was not measured have no row
 -- source: the `planted` key of each reference concept (closed form, runners/reference_model/truth.py)
 --   against mean_difference vectors fitted on the same concept under variant base
 -- params:
@@ -14,14 +15,14 @@
 --     it is undefined
 --   difference  measured - planted
 --   tolerance  largest difference that counts as equal
---   within     whether they agree; a planted null must be measured null; null where nothing was measured
+--   within     whether they agree; a planted null must be measured null
 --   complete   false where an asked measurement is missing
 -- further columns:
 --   model      model
 --   method     how the vector was fitted
 --   scope      where it was applied
 --   norm       how the vector was scaled
---   n_items    items behind the measured value, null where nothing was measured
+--   n_items    items behind the measured value
 --   n_multipliers     multipliers behind a slope (the fewest over items)
 --   multiplier_bound  slopes are fitted over abs(multiplier) up to this
 --   run_id     the run, null for baseline_mean
@@ -149,7 +150,7 @@ measured as (
             truth.quantity = 'best_layer', chosen.complete, coalesce(missing.n_missing, 0) = 0
         ) as complete
     from truth
-    left join fitted
+    inner join fitted
         on
             fitted.model_id = truth.model_id
             and fitted.dataset_id = truth.dataset_id
@@ -168,9 +169,9 @@ measured as (
         truth.*,
         unsteered.measured,
         unsteered.n_items,
-        unsteered.n_items is not null as complete
+        true as complete
     from truth
-    left join unsteered using (model_id, dataset_id, variant_id)
+    inner join unsteered using (model_id, dataset_id, variant_id)
     where truth.quantity = 'baseline_mean'
 ),
 
@@ -198,12 +199,11 @@ select
     tolerated.measured - tolerated.value as difference,
     tolerated.tolerance,
     case
-        when tolerated.n_items is null then null
         when tolerated.value is null or tolerated.measured is null
             then tolerated.value is null and tolerated.measured is null
         else abs(tolerated.measured - tolerated.value) <= tolerated.tolerance
     end as within,
-    coalesce(tolerated.complete, false) as complete,
+    tolerated.complete,
     coalesce(model.name, tolerated.model_id) as model,
     tolerated.method,
     tolerated.scope,
@@ -219,5 +219,6 @@ left join (select id, min(name) as name from name where kind = 'variant' group b
     on variant.id = tolerated.variant_id
 left join (select id, min(name) as name from name where kind = 'model' group by id) as model
     on model.id = tolerated.model_id
+where tolerated.n_items is not null
 order by
     concept, model, quantity, tolerated.layer, variant, tolerated.run_id

@@ -23,7 +23,7 @@
 --   anti_steerable_low           lower end of its Wilson interval on effective_items
 --   anti_steerable_high          upper end
 --   unmoved_fraction             share of items with abs(slope) < slope_floor
---   nulls                        null vectors measured beside it, `no null` where there are none
+--   nulls                        null vectors measured on the same items, `no null` where there are none
 --   random_q                     Benjamini-Hochberg q of random_p over this table
 --   label_shuffled_q             Benjamini-Hochberg q of label_shuffled_p over this table
 --   complete                     false where an asked measurement is missing
@@ -162,6 +162,13 @@ null_summary as (
         list(abs(over_items.steerability)) as sizes
     from null_run
     inner join over_items using (run_id)
+    -- a null measured on fewer items or multipliers is no yardstick
+    inner join over_items as fitted
+        on
+            fitted.run_id = null_run.asked_run_id
+            and fitted.layer = over_items.layer
+            and fitted.n_items = over_items.n_items
+            and fitted.n_multipliers = over_items.n_multipliers
     group by null_run.asked_run_id, over_items.layer, null_run.kind
 ),
 

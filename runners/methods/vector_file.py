@@ -93,5 +93,11 @@ def _by_layer(path: Path, arrays: dict[str, np.ndarray], spec: VectorFile) -> di
         number = re.search(r"(\d+)$", name)
         if number is None:
             raise Refused(f"{path}: tensor {name!r} names no layer; expected e.g. `layer.13`")
+        if int(number.group(1)) in found:
+            raise Refused(f"{path}: two tensors end in layer {number.group(1)}; keep one of them")
         found[int(number.group(1))] = array.astype(np.float32).reshape(-1)
+    if missing := [layer for layer in spec.layers or () if layer not in found]:
+        raise Refused(
+            f"{path}: `layers:` names {missing[0]}, the file holds {sorted(found)}; name these"
+        )
     return found if spec.layers is None else {layer: found[layer] for layer in spec.layers}

@@ -17,7 +17,7 @@ from specs.catalog import Catalog
 def run(kind: Bench, catalog: Catalog, tmp_path: Path) -> Run:
     method = catalog.get("methods", "mean_difference")
     vector = Fitter(kind, tmp_path, {}, 8192).vector(method, "base", None, 0)
-    return Run.of(kind, "base", vector, "add", "answer", "base")
+    return Run.of(kind, "base", vector, "add", "answer")
 
 
 def unit(kind: Bench, run: Run, multipliers: tuple[float, ...], limit: int | None = None) -> Unit:

@@ -10,8 +10,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse import commands, output
+from warehouse import output
 from warehouse.faults import WarehouseRefused
+from warehouse.options import FORMATS, form_of
 
 SQL = (
     "select 1 as n, 1 / 3.0 as share, 'a|b' as text, null as nothing, [1.5, 2] as list"
@@ -31,8 +32,11 @@ def _written(connection: Any, form: str, capfd: Any, sql: str = SQL) -> str:
     return str(captured.out)
 
 
-def test_the_command_offers_every_format() -> None:
-    assert commands._FORMATS == output.FORMATS
+def test_the_ending_of_out_says_the_format_where_nothing_else_does() -> None:
+    assert form_of(None, None) == "table"
+    assert form_of(None, Path("x.csv")) == "csv"
+    assert form_of(None, Path("x.PARQUET")) == "parquet"
+    assert form_of("json", Path("x.csv")) == "json"
 
 
 def test_a_plain_table_is_aligned(connection: Any, capfd: Any) -> None:
@@ -99,7 +103,7 @@ def test_times_with_a_zone_need_no_further_library(connection: Any, capfd: Any) 
 
 
 def test_a_file_that_cannot_be_written_is_named(connection: Any, tmp_path: Path) -> None:
-    for form in output.FORMATS:
+    for form in FORMATS:
         with pytest.raises(WarehouseRefused, match="nowhere/x: cannot be written"):
             output.write(connection.sql("select 1"), form, tmp_path / "nowhere" / "x")
 

@@ -40,7 +40,7 @@ comment on table measurement is
 -- Book-keeping ----------------------------------------------------------------------------------
 comment on table cell is
 'Blocks that are done. One row per run_id, layer, multiplier, split, block.';
-comment on column cell.n_items is 'Items of the block, refused ones counted';
+comment on column cell.n_items is 'Items measured in the block, refused ones not counted';
 comment on table experiment_run is
 'What experiments ask for. One row per experiment, run_id, split, layer, multiplier.';
 comment on table verification is

@@ -30,6 +30,11 @@ refusal as (
     inner join evaluation using (evaluation_id)
     inner join split_item
         on split_item.dataset_id = evaluation.dataset_id and split_item.item_id = refused.item_id
+    -- an item that was beyond the context once, and later not, is refused no more
+    anti join baseline
+        on
+            baseline.evaluation_id = refused.evaluation_id
+            and baseline.item_id = refused.item_id
     group by refused.evaluation_id, split_item.split
 ),
 
