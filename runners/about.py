@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runners import rows
 from runners.bench import SCORE
 from runners.prepare import planted_rows, refused_rows
+from warehouse.relations import GRAIN
 
 if TYPE_CHECKING:
     from runners.asked import Unit
@@ -31,9 +32,7 @@ def about(
     groups = [rows.vector_rows([*campaign.vectors(), *(run.vector for run in runs.values())])]
     for bench in campaign.benches.values():
         groups.append(rows.dataset_rows(bench.dataset, bench.concept))
-        planted = planted_rows(loaded, bench)
-        # Two concepts of the same content are one dataset, and say the same of it.
-        found["planted"] += [row for row in planted if row not in found["planted"]]
+        found["planted"] += planted_rows(loaded, bench)
     for group in groups:
         for name, some in group.items():
             found.setdefault(name, []).extend(some)
@@ -55,7 +54,11 @@ def about(
         }
         for evaluation_id, (bench, variant) in evaluations.items()
     ]
-    return found
+    # Two names of one content are one dataset, and say the same of it: once is enough.
+    return {
+        relation: list({tuple(row[key] for key in GRAIN[relation]): row for row in some}.values())
+        for relation, some in found.items()
+    }
 
 
 def asked_rows(experiment: str, units: Sequence[Unit]) -> list[dict[str, Any]]:

@@ -201,28 +201,28 @@ def test_degenerate_layers_keep_their_length_under_every_norm(tmp_path: Path) ->
 
 
 def test_a_wider_context_measures_what_was_dropped(tmp_path: Path) -> None:
-    (tmp_path / "specs" / "models").mkdir(parents=True)
+    for kind in ("concepts", "models"):
+        (tmp_path / "specs" / kind).mkdir(parents=True)
+    rows = "".join(f"What {'so ' * (4 * i)}would you drink?,Tea,Coffee\n" for i in range(12))
+    (tmp_path / "specs" / "concepts" / "tea.csv").write_text("question,positive,negative\n" + rows)
+    (tmp_path / "specs" / "concepts" / "tea.yaml").write_text(
+        "source: {file: tea.csv}\nsplits: {train: 0.4, validation: 0.3, test: 0.3}\n"
+    )
     spec = tmp_path / "specs" / "models" / "narrow.yaml"
-    text = "unfit_items: drop\nlayers: [3]\ninclude: []\n"
-    run = quick(tmp_path, "narrow", text, "--limit", "1")
-    assert run.returncode == 0, run.stderr
-    longest = ask(tmp_path, "select max(prompt_tokens) from baseline")[0][0]
-    spec.write_text(f"builtin: reference\ncontext: {longest}\n")
-    narrow = text + "models: [narrow]\n"
-    path = tmp_path / "specs" / "experiments" / "narrow2.yaml"
-    path.write_text("concepts: [kind]\nmultipliers: [-1, 0, 1]\n" + narrow)
-    args = ("--specs", "specs", "run", "narrow2")
+    spec.write_text("builtin: reference\ncontext: 60\n")
+    asked = ("--concept", "tea", "--model", "narrow", "--layers", "3", "--unfit-items", "drop")
+    args = ("--specs", "specs", "run", *asked, "--multipliers", "-1,0,1")
     first = steerhouse(*args, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    counts = "select sum(n_asked), sum(n_measured), sum(n_refused), sum(n_missing) from coverage"
+    ((asked_then, measured, refused, missing),) = ask(tmp_path, counts)
+    assert refused > 0
+    assert missing == 0
+    assert measured < asked_then
     spec.write_text("builtin: reference\n")
     second = steerhouse(*args, cwd=tmp_path)
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    ((asked, measured, refused, missing),) = ask(
-        tmp_path,
-        "select sum(n_asked), sum(n_measured), sum(n_refused), sum(n_missing) from coverage "
-        "where experiment = 'narrow2'",
-    )
-    assert (refused, missing) == (0, 0)
-    assert asked == measured
+    assert second.returncode == 0, second.stderr
+    assert ask(tmp_path, counts) == [(asked_then, asked_then, 0, 0)]
 
 
 def test_a_concept_without_a_direction_is_swept_and_said(tmp_path: Path) -> None:
