@@ -60,7 +60,11 @@ def _duckdb(reader: str, path: Path, **parameters: Any) -> tuple[list[Row], list
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()], columns
         except duckdb.Error as error:
-            raise Refused(f"{path}: {_short(str(error))}") from None
+            remedy = CSV_REMEDY if path.suffix.lower() in (".csv", ".tsv") else ""
+            raise Refused(f"{path}: {_short(str(error))}{remedy}") from None
+
+
+CSV_REMEDY = "; text that holds a separator stands in double quotes"
 
 
 def _short(message: str) -> str:

@@ -22,7 +22,7 @@ def check_all(
 ) -> tuple[list[str], list[str]]:
     """Return (faults, what is not reachable from here), a line each.
 
-    `names` limits the depth to some experiments and what they use; none: every spec.
+    `names` limits the depth to some experiments with what they use, and concepts; none: all.
     """
     from builders.faults import faults as builder_faults
     from runners.model_faults import faults as model_faults
@@ -33,10 +33,14 @@ def check_all(
     if faults:
         return faults, []
     unreachable: list[str] = []
-    experiments = [catalog.get("experiments", n) for n in names or catalog.names("experiments")]
+    concepts_named = [n for n in names if n in catalog.names("concepts")]
+    others = [n for n in names if n not in concepts_named]
+    asked = others if names else catalog.names("experiments")
+    experiments = [catalog.get("experiments", name) for name in asked]
     for experiment in experiments:
         faults += _of_experiment(experiment, catalog, settings)
     concepts = _used(experiments, "concepts", catalog) if names else catalog.names("concepts")
+    concepts = list(dict.fromkeys([*concepts_named, *concepts]))
     models = _used(experiments, "models", catalog) if names else catalog.names("models")
     groups = [builder_faults(catalog, concepts, settings, online)]
     groups += [model_faults(catalog.get("models", name), settings, online) for name in models]
