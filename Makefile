@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow check format schema clean
+.PHONY: demo test test-slow bench check format schema clean
 
 demo: $(STAMP) ## quickstart: build -> run -> analyse, offline
 	$(BIN)/steerhouse run quickstart
@@ -18,6 +18,9 @@ test: $(STAMP) check ## lint, types, tests
 
 test-slow: $(STAMP) ## everything, the long ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+bench: $(STAMP) ## what sweeps cost beside bare forward passes, and their bounds (minutes)
+	$(BIN)/python -m benchmarks.sweep
 
 check: $(STAMP) ## lint, format, types, JSON Schemas, specs
 	$(BIN)/ruff format --check .

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from torch import nn
 
+from runners.families import FAMILIES, RECURRENT, REPLAYED, SDPA
 from specs.faults import Refused
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FAMILIES: dict[str, frozenset[str]] = {
-    **dict.fromkeys(
-        (
-            "gemma3_text",
-            "gpt2",
-            "gpt_neox",
-            "granite",
-            "llama",
-            "mistral",
-            "olmo2",
-            "phi3",
-            "qwen2",
-            "qwen3",
-            "starcoder2",
-        ),
-        frozenset({"sdpa", "eager"}),
-    ),
-    "gemma2": frozenset({"eager"}),
-}
-"""model_type -> attention implementations; each is proven in tests/runners/test_chains.py."""
-
 PLAIN_CACHE = {"DynamicLayer", "DynamicSlidingWindowLayer"}
-STRETCHED_ROPE = {"dynamic", "longrope"}
+STRETCHED = "rotary positions change with the longest prompt of a batch"
+"""Beyond the length that a model was first trained on."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +50,38 @@ def parts(model: nn.Module) -> Parts:
     return outer[0]
 
 
-def why_not_exact(model: PreTrainedModel) -> str | None:
-    """Return in one line why the fast sweep is not known exact on `model`; None where it is.
+class Way(NamedTuple):
+    """How a model can be measured exactly and fast."""
 
-    The gates of research/fast-sweep.md 6, and a list of the families that tests prove: no gate is
+    kind: Literal["chains", "replay", "refuse"]
+    """`chains`: every way serves; `replay`: one pass from the steered block on for each vector and
+    multiplier; `refuse`: it cannot be steered."""
+    reason: str = ""
+    """In one line why not chains; empty where they serve."""
+    padded: bool = True
+    """Whether prompts of different lengths may share a batch."""
+
+
+def way(model: PreTrainedModel, longest: int = 0) -> Way:
+    """Return the way that is known exact on `model`, for prompts of up to `longest` tokens.
+
+    The gates of research/fast-sweep.md 6, and lists of the families that tests prove: no gate is
     enough for a family nobody tried (gpt_neo passes all of them, and is wrong).
     """
-    config, text = model.config, _text_config(model)
+    text = _text_config(model)
     kind = text.model_type
-    if getattr(config, "is_encoder_decoder", False) or getattr(text, "add_cross_attention", False):
-        return f"{kind}: encoder-decoder models have no single sequence to steer"
-    try:
-        parts(model)
-    except Refused as refusal:
-        return str(refusal)
-    return (
-        _cache_fault(text)
-        or _family_fault(kind, text._attn_implementation)
-        or _rope_fault(text)
-        or _head_fault(model)
-    )
+    fault = _shape_fault(model) or _family_fault(text) or _cache_fault(text) or _head_fault(model)
+    if fault:
+        return Way("refuse", fault)
+    if kind in REPLAYED:
+        return Way("replay", f"{kind}: {REPLAYED[kind][1]}", kind not in RECURRENT)
+    return _by_rope(text, longest) or Way("chains")
+
+
+def why_not_exact(model: PreTrainedModel) -> str | None:
+    """Return in one line why no fast way is known exact on `model`; None where one is."""
+    found = way(model)
+    return found.reason if found.kind == "refuse" else None
 
 
 def _text_config(model: nn.Module) -> Any:
@@ -96,7 +89,44 @@ def _text_config(model: nn.Module) -> Any:
     return config.get_text_config()
 
 
+def _shape_fault(model: PreTrainedModel) -> str | None:
+    """Models without one list of blocks that hand on one residual stream."""
+    config, text = model.config, _text_config(model)
+    kind = text.model_type
+    if getattr(config, "is_encoder_decoder", False) or getattr(text, "add_cross_attention", False):
+        return f"{kind}: encoder-decoder models have no single sequence to steer"
+    if getattr(text, "altup_num_inputs", 1) > 1:
+        return (
+            f"{kind}: its blocks hand on {text.altup_num_inputs} streams at once (AltUp), and "
+            "steering needs one residual stream"
+        )
+    try:
+        parts(model)
+    except Refused as refusal:
+        return str(refusal)
+    return None
+
+
+def _family_fault(text: Any) -> str | None:
+    kind, attention = text.model_type, text._attn_implementation
+    proven = FAMILIES.get(kind) or REPLAYED.get(kind, (None,))[0]
+    if proven is None:
+        known = ", ".join(sorted({*FAMILIES, *REPLAYED}))
+        return f"{kind}: not proven exact here; proven are {known}"
+    if kind == "falcon" and text.alibi:
+        proven = SDPA  # eager hands its positions to the blocks as a tensor of their own
+    if attention in proven:
+        return None
+    allowed = " or ".join(sorted(proven))
+    return (
+        f"{kind}: attention {attention} is not proven exact here; "
+        f"set loading: {{attn_implementation: {allowed}}}"
+    )
+
+
 def _cache_fault(text: Any) -> str | None:
+    if text.model_type in REPLAYED:
+        return None
     from transformers import DynamicCache
 
     others = {type(layer).__name__ for layer in DynamicCache(config=text).layers} - PLAIN_CACHE
@@ -108,30 +138,17 @@ def _cache_fault(text: Any) -> str | None:
     )
 
 
-def _family_fault(kind: str, attention: str) -> str | None:
-    if kind not in FAMILIES:
-        known = ", ".join(sorted(FAMILIES))
-        return f"{kind}: not proven exact here; proven are {known}"
-    if attention in FAMILIES[kind]:
-        return None
-    allowed = " or ".join(sorted(FAMILIES[kind]))
-    return (
-        f"{kind}: attention {attention} is not proven exact here; "
-        f"set loading: {{attn_implementation: {allowed}}}"
-    )
-
-
-def _rope_fault(text: Any) -> str | None:
-    """Positions that depend on the longest prompt of the batch: no two batches would agree."""
+def _by_rope(text: Any, longest: int) -> Way | None:
+    """Return the way of prompts so long that positions depend on the longest of their batch."""
     rope = getattr(text, "rope_parameters", None) or {}
-    by_kind = [rope, *(part for part in rope.values() if isinstance(part, dict))]
-    stretched = STRETCHED_ROPE & {str(part.get("rope_type")) for part in by_kind}
-    if not stretched:
-        return None
-    return (
-        f"{text.model_type}: {min(stretched)} rotary positions change with the longest prompt of "
-        "a batch"
-    )
+    for part in [rope, *(part for part in rope.values() if isinstance(part, dict))]:
+        kind = part.get("rope_type")
+        if kind == "longrope" and longest > part["original_max_position_embeddings"]:
+            return Way("replay", f"{text.model_type}: {kind} {STRETCHED}", padded=False)
+        # It remembers the longest sequence it ever met: no pass over a longer one is repeatable.
+        if kind == "dynamic" and longest >= text.max_position_embeddings:
+            return Way("refuse", f"{text.model_type}: {kind} {STRETCHED}; ask for shorter prompts")
+    return None
 
 
 def _head_fault(model: PreTrainedModel) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runners.free_memory import free_memory
+
 if TYPE_CHECKING:
     from runners.load import LoadedModel
     from runners.positions import TokenisedItem
 
-CPU_TOKENS = 8192
-"""A budget whose working memory stays within a few GB for models that a CPU can run."""
+CPU_TOKENS = (128, 2048)
+"""Fewest and most tokens of a batch on a CPU: larger ones leave its caches and are slower."""
 GPU_TOKENS = (1024, 65536)
 """Fewest and most tokens of a batch on a GPU; more than that no longer raises its speed."""
 WORKING_ROWS = 64
@@ -42,14 +44,11 @@ def batches(items: Sequence[TokenisedItem], tokens_per_batch: int) -> list[list[
 def default_tokens_per_batch(loaded: LoadedModel) -> int:
     """Return the token budget where none is asked for.
 
-    On a CPU 8192. On a GPU half of its free memory divided by what a token needs, between 1024 and
-    65536: a key and a value of width d_model in every layer, and 64 rows of d_model to work with.
+    Half of the device's free memory divided by what a token needs, a key and a value of width
+    d_model in every layer and 64 rows of d_model to work with: between 128 and 2048 on a CPU,
+    between 1024 and 65536 elsewhere.
     """
-    import torch
-
-    if loaded.device.type != "cuda":
-        return CPU_TOKENS
-    free, _ = torch.cuda.mem_get_info(loaded.device)
+    free = free_memory(loaded.device)
     per_token = (2 * loaded.n_layers + WORKING_ROWS) * loaded.d_model * loaded.dtype.itemsize
-    fewest, most = GPU_TOKENS
+    fewest, most = CPU_TOKENS if loaded.device.type == "cpu" else GPU_TOKENS
     return max(fewest, min(most, free // 2 // per_token))

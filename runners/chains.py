@@ -82,7 +82,8 @@ def _sweep_alike(
 ) -> Sweep:
     """Return the sweep of items whose stems all have `length` tokens."""
     trunks, stems = split(items, length)
-    group = _Group(items, prefill(loaded, trunks), stems)
+    apart = max(1, *(len(item.shared) for item in items))
+    group = _Group(items, prefill(loaded, trunks, apart), stems)
     unsteered: Answers | None = None
     steered: dict[int, list[Answers]] = {layer: [] for layer in sorted(births)}
     for chunk in _chunks(births, _chains_at_once(group)):

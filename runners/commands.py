@@ -24,7 +24,13 @@ __all__ = ["check", "run", "show", "status"]
 @click.option("--variant", "variants", multiple=True, help="Evaluated on [default: base].")
 @click.option("--layers", help="all, best, or numbers such as 3,5-8 [default: all].")
 @click.option("--multipliers", help="Numbers such as -1.5,-1,0,1,1.5.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(["answer", "decision"]))
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(["answer", "decision", "prompt", "all"]),
+    help="Positions that are steered [default: answer].",
+)
 @click.option(
     "--split", "splits", multiple=True, type=click.Choice(["train", "validation", "test"])
 )
@@ -93,8 +99,8 @@ def status(settings: Settings, experiment: str | None) -> None:
 def check(settings: Settings, names: tuple[str, ...], online: bool) -> None:
     """Find everything in the specs that would make build or run fail later; writes nothing.
 
-    NAMES are experiments to check in depth; none: all of them. Exit code 1 on faults; sources that
-    are only not reachable from here are named, with exit code 0.
+    NAMES are experiments and concepts to check in depth; none: all of them. Exit code 1 on faults;
+    sources that are only not reachable from here are named, with exit code 0.
 
     \b
     steerhouse check
@@ -103,7 +109,8 @@ def check(settings: Settings, names: tuple[str, ...], online: bool) -> None:
 
     faults, unreachable = check_all(settings, names, online)
     for line in unreachable:
-        click.echo(f"Not reachable here: {line}", err=True)
+        # Where it was looked for fills a screen; --online, or naming the concept, says all of it.
+        click.echo(f"Not reachable here: {line if names else line.partition(' (')[0]}", err=True)
     for line in faults:
         click.echo(f"Error: {line}", err=True)
     if faults:

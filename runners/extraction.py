@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from runners.architecture import parts
-from runners.batches import batches
+from runners.apart import read_apart
+from runners.architecture import parts, way
+from runners.budget import Budget
 from runners.hooks import reading
 from runners.masks import Stem
+from runners.prefix import sharing
 from runners.trunk import grow, prefill, split
 from specs.faults import Refused
 
@@ -37,24 +39,33 @@ class Activations(NamedTuple):
 def read_activations(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
-    tokens_per_batch: int,
+    tokens_per_batch: int | Budget,
     advance: Callable[[int], None] = lambda n_items: None,
 ) -> Activations:
     """Return the activations of n items, in the order given; `advance` hears of each batch.
 
+    A batch that does not fit into memory is halved, for good where a `Budget` was given.
+
     Raises:
-        Refused: a prompt of one token, or activations that are not finite.
+        Refused: a prompt of one token, one that does not fit, or activations that are not finite.
     """
     read = torch.empty(len(items), 2, loaded.n_layers, loaded.d_model)
-    for batch in batches(items, tokens_per_batch):
+
+    def do(batch: list[int]) -> None:
         read[batch] = _read_batch(loaded, [items[i] for i in batch])
         advance(len(batch))
+
+    with sharing(loaded, items):
+        Budget.of(tokens_per_batch).batched(items, do)
     _refuse_nonfinite(loaded, items, read)
     return Activations(read[:, 0], read[:, 1], read.norm(dim=-1).mean((0, 1)))
 
 
 def _read_batch(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> Tensor:
     """Return [B, 2, layers, d_model], positive and negative."""
+    longest = 2 + max(item.decision for item in items)
+    if way(loaded.model, longest).kind != "chains":
+        return read_apart(loaded, items)
     rows: list[Tensor] = []
 
     def keep(_layer: int, hidden: Tensor) -> None:

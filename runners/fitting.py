@@ -9,11 +9,11 @@ import numpy as np
 
 from runners import own_system, vectors
 from runners.bench import Bench
-from runners.console import bar, say
 from runners.geometry import geometry
-from runners.ids import Fit, items_sha256, vector_id
+from runners.ids import Fit, vector_id
 from runners.methods import FITS
 from runners.methods.vector_file import content_sha256, read_vectors
+from runners.training import Training, fit_of, read_training
 from runners.vectors import DEGENERATE, SteeringVector
 from specs.faults import Refused
 from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
@@ -26,19 +26,6 @@ if TYPE_CHECKING:
     from specs.schema import Method
 
 BASE = "base"
-
-
-@dataclass(frozen=True)
-class Training:
-    """The activations of one concept's training items under one variant, with their fit."""
-
-    fit: Fit
-    positive: np.ndarray
-    """float32 [items, layers, d_model]"""
-    negative: np.ndarray
-    questions: list[str]
-    residual_norm: np.ndarray
-    """float [layers]"""
 
 
 @dataclass
@@ -103,49 +90,11 @@ class Fitter:
         """Let go of the training activations; whoever needs them again reads them again."""
         self._training.clear()
 
-    def _fit_of(self, variant: str) -> tuple[Fit, list[str]]:
-        """Return the fit's description and its usable training items."""
-        tokenised = self.bench.tokenised(variant)
-        used = [item for item in self.bench.item_ids("train") if item in tokenised.fit]
-        if not used:
-            raise Refused(
-                f"concept {self.bench.concept.name}: no training item can be used under variant "
-                f"{variant}; `steerhouse show {self.bench.concept.name} --variant {variant}` "
-                "shows its prompts"
-            )
-        fit = Fit(
-            self.bench.dataset.dataset_id,
-            "train",
-            tokenised.variant_id,
-            items_sha256(used),
-            len(used),
-            len(set(self.bench.questions(used))),
-        )
-        return fit, used
-
     def training(self, variant: str) -> Training:
-        """Return the training activations under a variant, read once."""
+        """Return the training activations under a variant, the last one asked for kept at hand."""
         if variant not in self._training:
             self._training.clear()  # one variant's activations at a time: they may be gigabytes
-            from runners.extraction import read_activations
-
-            fit, used = self._fit_of(variant)
-            items = [self.bench.tokenised(variant).fit[item] for item in used]
-            tokens = sum(item.decision + 1 for item in items)
-            label = f"{self.bench.concept.name} · {variant}"
-            say(f"reading {label}: {len(items):,} training prompts of {tokens:,} tokens")
-            with bar(len(items)) as progress:
-                progress.label(f"reading {label}")
-                read = read_activations(
-                    self.bench.loaded, items, self.tokens_per_batch, progress.advance
-                )
-            self._training[variant] = Training(
-                fit,
-                read.positive.numpy(),
-                read.negative.numpy(),
-                self.bench.questions(used),
-                read.residual_norm.numpy(),
-            )
+            self._training[variant] = read_training(self.bench, variant, self.tokens_per_batch)
         return self._training[variant]
 
     def _fitted(self, method: FittedMethod, variant: str, norm: str | None) -> SteeringVector:
@@ -157,7 +106,7 @@ class Fitter:
         if wanted == BASE and not is_base:
             base_id = self._base().vector_id
         parameters = {"read": method.read}
-        fit, _ = self._fit_of(variant)
+        fit, _ = fit_of(self.bench, variant)
         model_id = self.bench.loaded.model_id
         identity = vector_id(model_id, kind, parameters, [fit], wanted, base_id)
         saved = self._saved(identity, method.name)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runners.reference_sweep import reference_sweep
+from runners.ways import WayName, sweep_by, ways
+from specs.faults import Refused
 
 if TYPE_CHECKING:
     import torch
@@ -16,23 +17,34 @@ if TYPE_CHECKING:
     from runners.positions import TokenisedItem
     from runners.selfcheck import Check
 
+SERVES = {
+    "replay": "replays serve this unit, more slowly",
+    "reference": "the reference path serves this unit, slowly",
+}
+
 
 @dataclass
 class GuardedSweep:
-    """A sweep function for one unit.
+    """A sweep function for one unit: the fastest way that is exact on its model and its scope.
 
     No static gate is enough (research/fast-sweep.md 6.1), so each batch with longer prompts than
     were checked before, for its scope and number of chains, has about eight cells measured again by
-    the reference path; a mismatch says so and lets that path serve the rest of the unit.
+    the reference path; a mismatch says so and lets the next way serve the rest of the unit.
     """
 
     label: str
     say: Callable[[str], None]
-    longest: dict[tuple[str, int], int] = field(default_factory=dict)
-    """(scope, newborn rows) -> longest prompt checked: more chains fill higher slots."""
-    trusted: bool = True
+    longest: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    """(way, scope, newborn rows) -> longest prompt checked: more chains fill higher slots."""
+    distrusted: set[WayName] = field(default_factory=set)
+    """Ways that were wrong in this unit, in any scope."""
     checks: list[tuple[Check, str, Sequence[TokenisedItem]]] = field(default_factory=list)
     """Comparisons made since the caller last took them, with scope and batch."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether every number so far came from the fastest way."""
+        return not self.distrusted
 
     def __call__(
         self,
@@ -41,29 +53,60 @@ class GuardedSweep:
         births: Mapping[int, torch.Tensor],
         scope: str,
     ) -> Sweep:
-        """Sweep one batch, checked where it is longer than what was checked."""
-        from runners.chains import sweep
+        """Sweep one batch, checked where it is longer than what was checked.
+
+        Raises:
+            Refused: no way serves these items.
+        """
+        name, *others = (w for w in ways(loaded, items, scope) if w not in self.distrusted)
+        sweep = sweep_by(name)
+        if not others:
+            return sweep(loaded, items, births, scope)
+        try:
+            result = sweep(loaded, items, births, scope)
+            fault = self._fault(name, loaded, items, births, scope, result)
+        except Refused as refusal:
+            # What is wrong with the items themselves is refused by replays too; the reference path
+            # would hand on what is not finite.
+            if others[0] == "reference":
+                raise
+            rest = sweep_by(others[0])(loaded, items, births, scope)
+            self._distrust(name, others[0], str(refusal))
+            return rest
+        if fault is None:
+            return result
+        self._distrust(name, others[0], fault)
+        return self(loaded, items, births, scope)
+
+    def _distrust(self, name: WayName, following: WayName, fault: str) -> None:
+        self.distrusted.add(name)
+        self.say(f"{self.label}: {fault}; {SERVES[following]}")
+
+    def _fault(
+        self,
+        name: WayName,
+        loaded: LoadedModel,
+        items: Sequence[TokenisedItem],
+        births: Mapping[int, torch.Tensor],
+        scope: str,
+        result: Sweep,
+    ) -> str | None:
+        """Return how a result differs from the reference path; None where it does not."""
         from runners.selfcheck import self_check, tolerance
 
-        if not self.trusted:
-            return reference_sweep(loaded, items, births, scope)
-        result = sweep(loaded, items, births, scope)
         length = max(item.decision for item in items)
-        kind = (scope, sum(len(rows) for rows in births.values()))
+        kind = (name, scope, sum(len(rows) for rows in births.values()))
         if length <= self.longest.get(kind, 0) or not births:
-            return result
+            return None
         found = self_check(loaded, items, births, scope, result)
         for check in found:
             allowed = tolerance(loaded.dtype, check.scale)
-            if check.difference <= allowed:
-                continue
-            self.trusted = False
-            self.say(
-                f"{self.label}: the fast sweep differs from the reference path by "
-                f"{check.difference:.2g} "
-                f"(tolerance {allowed:.2g}); the reference path serves this unit, slowly"
-            )
-            return reference_sweep(loaded, items, births, scope)
+            if not check.difference <= allowed:
+                what = "fast sweep" if name == "chains" else "replay"
+                return (
+                    f"the {what} differs from the reference path by {check.difference:.2g} "
+                    f"(tolerance {allowed:.2g})"
+                )
         self.longest[kind] = length
         self.checks += [(check, scope, items) for check in found]
-        return result
+        return None

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from runners.families import REPLAYED
 from runners.masks import Stem, chain_mask, open_mask
 from specs.faults import Refused
 
@@ -126,14 +127,20 @@ class Growth:
 
 
 def _gate(block: nn.Module, first: str, named: Mapping[str, Any]) -> None:
-    """Refuse blocks that are handed tensors whose meaning for extra rows is not known."""
+    """Refuse blocks of which is known, or not known, that extra rows would go wrong."""
+    family = type(block).__module__.rsplit(".", 2)[-2]
+    if family in REPLAYED:
+        raise Refused(f"{family}: {REPLAYED[family][1]}; it is served by replays")
     if named[first].dim() != 3:
         raise Refused(
             f"{type(block).__name__}: hidden states of shape {list(named[first].shape)} are not "
             "one residual stream; this model cannot be steered here"
         )
+    mask = named.get("attention_mask")
+    # A mask with heads already holds the biases of falcon's alibi, which stands beside it unused.
+    baked = ("alibi",) if isinstance(mask, Tensor) and mask.shape[1] > 1 else ()
     for name, value in named.items():
-        if isinstance(value, Tensor) and name not in (first, "attention_mask", *TILED):
+        if isinstance(value, Tensor) and name not in (first, "attention_mask", *TILED, *baked):
             raise Refused(
                 f"{type(block).__name__}: argument {name} {list(value.shape)} is not known to the "
                 "fast sweep; use the reference path"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from runners import rows
-from runners.batches import batches
+from runners.budget import Budget
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -76,17 +76,22 @@ def measure_block(
     items: Sequence[TokenisedItem],
     cells: Sequence[Cell],
     sweep: SweepFunction,
-    tokens_per_batch: int,
+    tokens_per_batch: int | Budget,
 ) -> Measured:
-    """Return the numbers of all `cells` on `items`; cells may be empty (unsteered only)."""
-    measured = Measured()
+    """Return the numbers of all `cells` on `items`; cells may be empty (unsteered only).
+
+    Where memory runs out the scope is done anew in batches of half the tokens; a `Budget` that is
+    given remembers them.
+
+    Raises:
+        Refused: a single item does not fit, or what the sweep refuses.
+    """
+    measured, budget = Measured(), Budget.of(tokens_per_batch)
     by_scope: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         by_scope[cell.run.scope].append(cell)
     for scope in by_scope or {"answer": []}:
-        _measure_scope(
-            loaded, items, births(by_scope[scope]), scope, sweep, tokens_per_batch, measured
-        )
+        _measure_scope(loaded, items, births(by_scope[scope]), scope, sweep, budget, measured)
     return measured
 
 
@@ -96,20 +101,26 @@ def _measure_scope(
     newborn: Births,
     scope: str,
     sweep: SweepFunction,
-    tokens_per_batch: int,
+    budget: Budget,
     measured: Measured,
 ) -> None:
     """Add the cells of one scope, and the unsteered numbers, to `measured`."""
     shape = {layer: (len(items), len(cells)) for layer, cells in newborn.cells.items()}
     logit_diff = {layer: np.empty(size, np.float32) for layer, size in shape.items()}
     logmass = {layer: np.empty(size, np.float32) for layer, size in shape.items()}
-    for batch in batches(items, tokens_per_batch):
+
+    def do(batch: list[int]) -> None:
         result = sweep(loaded, [items[i] for i in batch], newborn.vectors, scope)
         for layer, answers in result.steered.items():
             logit_diff[layer][batch] = answers.logit_diff.cpu().numpy()
             # Two sums of one distribution, rounded apart: a mass never exceeds 1.
             logmass[layer][batch] = answers.answer_logmass.cpu().clamp(max=0).numpy()
         _unsteered(result, [items[i].item_id for i in batch], measured)
+
+    from runners.prefix import sharing
+
+    with sharing(loaded, items):
+        budget.batched(items, do, anew=True)
     names = [item.item_id for item in items]
     for layer, cells in newborn.cells.items():
         measured.tables.append(

@@ -38,10 +38,12 @@ def measure(
     """Return the answer of one forward pass over the whole prompt, without cache or padding.
 
     `delta`, float32 [d_model], is added to the output of block `layer` at the positions of `scope`:
-    `answer` from the last prompt token on, `decision` at the decision position.
+    `answer` from the last prompt token on, `decision` at the decision position, `prompt` up to the
+    last prompt token, `all` everywhere.
     """
-    start = item.decision if scope == "decision" else len(item.prompt) - 1
-    with torch.inference_mode(), _steering(loaded, layer, delta, start):
+    start = {"decision": item.decision, "answer": len(item.prompt) - 1}.get(scope, 0)
+    end = len(item.prompt) if scope == "prompt" else item.decision + 1
+    with torch.inference_mode(), _steering(loaded, layer, delta, slice(start, end)):
         scores = _logits(loaded, [*item.prompt, *item.shared], 1 + len(item.shared))
     logprobs = scores.log_softmax(-1)
     positive, negative = (float(scores[-1, ids[0]]) for ids in (item.positive, item.negative))
@@ -87,16 +89,17 @@ def _logits(loaded: LoadedModel, tokens: Sequence[int], last: int) -> Tensor:
 
 @contextmanager
 def _steering(
-    loaded: LoadedModel, layer: int | None, delta: Tensor | None, start: int
+    loaded: LoadedModel, layer: int | None, delta: Tensor | None, where: slice
 ) -> Iterator[None]:
-    """Add `delta` to the output of block `layer` from position `start` on."""
+    """Add `delta` to the output of block `layer` at the positions `where`."""
     if layer is None or delta is None:
         yield
         return
 
     def add(_module: Any, _args: Any, output: Any) -> Any:
         hidden = output[0] if isinstance(output, tuple) else output
-        steered = torch.cat([hidden[:, :start], hidden[:, start:] + delta.to(hidden)], 1)
+        steered = hidden.clone()
+        steered[:, where] += delta.to(hidden)
         return (steered, *output[1:]) if isinstance(output, tuple) else steered
 
     handle = parts(loaded.model).blocks[layer].register_forward_hook(add)

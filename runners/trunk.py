@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache
 
 from runners.architecture import parts
 from runners.hooks import Growth
 from runners.masks import Stem
+from runners.prefix import begin, extend, fork
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -23,13 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trunk:
-    """The part of each prompt that no chain changes, left-padded to P slots, and its cache."""
+    """The part of each prompt that no chain changes, in P slots, and its cache.
+
+    First the tokens that all prompts have in common, then the others, left-padded.
+    """
 
     cache: DynamicCache
     attended: Tensor
     """int64 [B, P]: 1 where a slot holds a token."""
     hidden: Tensor
-    """[B, P, d_model], after the final norm."""
+    """[B, apart, d_model], after the final norm: the last tokens of each trunk."""
 
 
 def split(items: Sequence[TokenisedItem], stem: int) -> tuple[list[list[int]], list[list[int]]]:
@@ -48,27 +52,14 @@ def split(items: Sequence[TokenisedItem], stem: int) -> tuple[list[list[int]], l
     return [tokens[:-stem] for tokens in whole], [tokens[-stem:] for tokens in whole]
 
 
-def prefill(loaded: LoadedModel, tokens: Sequence[Sequence[int]]) -> Trunk:
-    """Run the trunks through the decoder once.
+def prefill(loaded: LoadedModel, tokens: Sequence[Sequence[int]], apart: int = 1) -> Trunk:
+    """Run the trunks through the decoder once, and what they all begin with only once.
 
-    Padding is on the left: sliding windows count slots, so padding on the right would be wrong
-    (research/fast-sweep.md 3).
+    `apart` is how many last tokens of each trunk are to be had as hidden states.
     """
-    model = loaded.model.eval()
-    longest = max(map(len, tokens))
-    padded = [[0] * (longest - len(row)) + list(row) for row in tokens]
-    attended = [[0] * (longest - len(row)) + [1] * len(row) for row in tokens]
-    ids = torch.tensor(padded, device=loaded.device)
-    ok = torch.tensor(attended, device=loaded.device)
-    cache = DynamicCache(config=model.config.get_text_config())
-    output = parts(model).decoder(
-        input_ids=ids,
-        attention_mask=ok,
-        position_ids=(ok.cumsum(1) - 1).clamp(min=0),
-        past_key_values=cache,
-        use_cache=True,
-    )
-    return Trunk(cache, ok, output.last_hidden_state)
+    common, cache = begin(loaded, tokens, apart)
+    attended, hidden = extend(loaded, [row[common:] for row in tokens], common, cache)
+    return Trunk(cache, attended, hidden[:, -apart:])
 
 
 def grow(
@@ -84,11 +75,11 @@ def grow(
     of `births` (layer -> float32 [n, d_model], added to all R tokens after that block) by layer.
     """
     found = parts(loaded.model)
-    cache, ok = _fork(trunk.cache), trunk.attended
+    cache, ok = fork(trunk.cache), trunk.attended
     depth = torch.tensor(stem.depth, device=loaded.device)
     growth = Growth(stem, births, cache)
     ids = torch.tensor(tokens, device=loaded.device)
-    with growth.attached(found.blocks):
+    with growth.attached(found.blocks), _forgetting(found.blocks, cache, trunk.cache):
         output = found.decoder(
             input_ids=ids,
             attention_mask=torch.cat([ok, torch.ones_like(ids)], 1),
@@ -101,8 +92,22 @@ def grow(
     return hidden.reshape(len(tokens), growth.copies, len(stem.parents), -1)
 
 
-def _fork(cache: DynamicCache) -> DynamicCache:
-    """Return a cache that grows on its own: layers rebind their tensors and never write to them."""
-    forked = copy.copy(cache)
-    forked.layers = [copy.copy(layer) for layer in cache.layers]
-    return forked
+@contextmanager
+def _forgetting(
+    blocks: Iterable[nn.Module], grown: DynamicCache, cache: DynamicCache
+) -> Iterator[None]:
+    """Let go of what a layer of `grown` holds beyond `cache` once its block is through.
+
+    Nothing reads it again, and over all layers it would be a second cache.
+    """
+
+    def hook(layer: int) -> Callable[..., None]:
+        def forget(*_: object) -> None:
+            grown.layers[layer] = cache.layers[layer]
+
+        return forget
+
+    with ExitStack() as stack:
+        for layer, block in enumerate(blocks):
+            stack.callback(block.register_forward_hook(hook(layer)).remove)
+        yield

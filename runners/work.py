@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runners.measure import Cell
+from runners.ways import LATE
 
 if TYPE_CHECKING:
     from runners.asked import Unit
@@ -45,14 +46,18 @@ class Block:
         return sum(item.decision + 1 for item in self.items)
 
     def chain_tokens(self) -> float:
-        """Chain tokens in units of a full pass through all blocks (the bound of DESIGN 5).
+        """Steered tokens in units of a full pass through all blocks (the bound of DESIGN 5).
 
-        A chain of layer l costs the share of the blocks behind l.
+        Steering at layer l costs the share of the blocks behind l: of a chain, or of the whole
+        prompt where the scope touches it.
         """
         n_layers = self.unit.bench.loaded.n_layers
-        later = sum((n_layers - 1 - cell.layer) / n_layers for cell in self.cells)
-        stem = sum(1 + len(item.shared) for item in self.items)
-        return later * stem
+        chain = sum(1 + len(item.shared) for item in self.items)
+        whole = self.prompt_tokens()
+        return sum(
+            (n_layers - 1 - cell.layer) / n_layers * (chain if cell.run.scope in LATE else whole)
+            for cell in self.cells
+        )
 
 
 def blocks(units: Sequence[Unit], done: Done) -> list[Block]:

@@ -69,7 +69,8 @@ class Experiment(Spec):
     """How the vector is applied."""
     scopes: Some[Scope] = ("answer",)
     """Where it is applied: `answer` = from the last prompt token on, `decision` = from the
-    decision position on."""
+    decision position on, `prompt` = up to the last prompt token, `all` = everywhere. The last two
+    change the prompt itself and cost a replay of the later blocks for each multiplier."""
     norms: Unique[Norm] = ()
     """Norms that replace those of the methods; none: each method's own."""
     seeds: Some[int] = (0,)

@@ -10,7 +10,8 @@ import torch
 
 from runners.chains import Sweep, sweep
 from runners.reference import Answer, measure
-from tests.runners.families import CONFIGS, MIXED, random_births, tiny
+from runners.replay import replay_sweep
+from tests.runners.families import CONFIGS, MIXED, REPLAYED_CONFIGS, random_births, tiny
 
 
 def one_by_one(
@@ -70,32 +71,39 @@ def differences(result: Sweep, unsteered: list[Answer], steered: Mapping[int, An
 
 
 def largest_differences(
-    loaded: Any, items: Sequence[Any], scope: str, births: Mapping[int, torch.Tensor] | None = None
+    loaded: Any,
+    items: Sequence[Any],
+    scope: str,
+    births: Mapping[int, torch.Tensor] | None = None,
+    way: Callable[..., Sweep] = sweep,
 ) -> tuple[Differences, Differences]:
     """Return what one left-padded batch of mixed lengths differs by, and the items one by one."""
     births = random_births(loaded) if births is None else births
     unsteered, steered = one_by_one(loaded, items, births, scope)
-    together = differences(sweep(loaded, items, births, scope), unsteered, steered)
+    together = differences(way(loaded, items, births, scope), unsteered, steered)
     alone: Differences | None = None
     for i, item in enumerate(items):
         of_item = {layer: [rows[i]] for layer, rows in steered.items()}
-        found = differences(sweep(loaded, [item], births, scope), [unsteered[i]], of_item)
+        found = differences(way(loaded, [item], births, scope), [unsteered[i]], of_item)
         alone = found if alone is None else alone.with_worst(found)
     assert alone is not None
     return together, alone
 
 
-def table(names: Sequence[str] = tuple(CONFIGS), load: Callable[[str], Any] = tiny) -> str:
-    """Return the largest differences of families, both scopes, as lines of text."""
+def table(names: Sequence[str] | None = None, load: Callable[[str], Any] = tiny) -> str:
+    """Return the largest differences of families, by every way that serves them, as lines."""
     lines = [
-        f"{'family':24}{'scope':10}{'batch':>9}{'alone':>9}{'mass':>9}{'prefix':>9}{'scale':>7}"
+        f"{'family':24}{'scope':9}{'way':7}{'batch':>9}{'alone':>9}{'mass':>9}{'prefix':>9}{'scale':>7}"
     ]
-    for name in names:
-        for scope in ("answer", "decision"):
-            batch, alone = largest_differences(load(name), MIXED, scope)
-            worst = batch.with_worst(alone)
-            lines.append(
-                f"{name:24}{scope:10}{batch.logit_diff:9.1e}{alone.logit_diff:9.1e}"
-                f"{worst.answer_logmass:9.1e}{worst.prefix_logprob:9.1e}{worst.scale:7.1f}"
-            )
+    for name in names or (*CONFIGS, *REPLAYED_CONFIGS):
+        late = {"chains": sweep} if name in CONFIGS else {"replay": replay_sweep}
+        by_scope = {"answer": late, "decision": late}
+        for scope in ("answer", "decision", "prompt", "all"):
+            for label, way in by_scope.get(scope, {"replay": replay_sweep}).items():
+                batch, alone = largest_differences(load(name), MIXED, scope, way=way)
+                worst = batch.with_worst(alone)
+                lines.append(
+                    f"{name:24}{scope:9}{label:7}{batch.logit_diff:9.1e}{alone.logit_diff:9.1e}"
+                    f"{worst.answer_logmass:9.1e}{worst.prefix_logprob:9.1e}{worst.scale:7.1f}"
+                )
     return "\n".join(lines)

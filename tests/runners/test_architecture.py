@@ -2,9 +2,17 @@ import pytest
 import torch
 import transformers
 
-from runners.architecture import FAMILIES, parts, why_not_exact
+from runners.architecture import parts, way, why_not_exact
+from runners.families import FAMILIES, RECURRENT, REPLAYED
 from specs.faults import Refused
-from tests.runners.families import CONFIGS, LAYERS, SHAPE, random_model, tiny
+from tests.runners.families import (
+    CONFIGS,
+    LAYERS,
+    REPLAYED_CONFIGS,
+    SHAPE,
+    random_model,
+    tiny,
+)
 from tests.runners.stories import stories
 
 SMALL = {k: v for k, v in SHAPE.items() if k not in ("attention_dropout", "num_key_value_heads")}
@@ -18,7 +26,7 @@ def config_model(name, **settings):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_proven_families_are_let_through(name):
     model = tiny(name).model
-    assert why_not_exact(model) is None
+    assert way(model) == ("chains", "", True)
     found = parts(model)
     assert len(found.blocks) == LAYERS
     assert any(child is found.blocks for child in found.decoder.children())
@@ -46,23 +54,40 @@ def test_no_single_list_of_blocks():
 
 
 def test_a_family_that_passes_every_gate_but_was_never_proven():
-    model = config_model("StableLm", **SMALL)
-    assert why_not_exact(model).startswith("stablelm: not proven exact here; proven are gemma2, ")
+    model = config_model("Helium", **SMALL, head_dim=12)
+    assert why_not_exact(model).startswith("helium: not proven exact here; proven are bloom, ")
+    assert way(model) == ("refuse", why_not_exact(model), True)
 
 
-def test_gpt_neo_is_refused_though_no_gate_can_see_it():
-    model = config_model(
-        "GPTNeo", hidden_size=48, num_layers=4, num_heads=4, attention_types=[[["global", "local"], 2]],
-        vocab_size=320, bos_token_id=1, eos_token_id=1,
+@pytest.mark.parametrize("name", REPLAYED_CONFIGS)
+def test_families_that_only_replays_serve(name):
+    model = tiny(name).model
+    found = way(model, longest=24)
+    assert why_not_exact(model) is None
+    assert found.kind == "replay"
+    assert found.reason.startswith(model.config.model_type)
+    assert "\n" not in found.reason
+    assert found.padded == (name in ("bloom", "gpt_bigcode", "mpt", "gpt_neo (window 6)"))
+    assert len(parts(model).blocks) == LAYERS
+
+
+def test_every_family_is_served_by_one_way_only():
+    assert not set(FAMILIES) & set(REPLAYED)
+    assert set(REPLAYED) >= RECURRENT
+
+
+def test_gpt_neo_is_kept_from_chains_though_no_gate_can_see_it():
+    assert way(tiny("gpt_neo (window 6)").model).reason.startswith("gpt_neo: its local attention ")
+
+
+def test_several_streams_at_once():
+    config = transformers.Gemma3nTextConfig(
+        **SMALL, num_key_value_heads=2, head_dim=12, vocab_size_per_layer_input=320,
+        hidden_size_per_layer_input=8, laurel_rank=4, num_kv_shared_layers=0,
+        activation_sparsity_pattern=[0.0] * 4, layer_types=["full_attention"] * 4,
     )  # fmt: skip
-    assert why_not_exact(model).startswith("gpt_neo: not proven exact here")
-
-
-def test_recurrent_state():
-    model = config_model("Mamba", hidden_size=48, state_size=4, num_hidden_layers=2, vocab_size=320)
-    reason = why_not_exact(model)
-    assert reason.startswith("mamba: ")
-    assert "recurrent" in reason or "not proven" in reason
+    reason = why_not_exact(transformers.Gemma3nForCausalLM(config))
+    assert reason.startswith("gemma3n_text: its blocks hand on 4 streams at once (AltUp)")
 
 
 def test_encoder_decoder():
@@ -78,22 +103,31 @@ def test_encoder_decoder():
     [
         ("llama", "flash_attention_2", "attn_implementation: eager or sdpa"),
         ("gemma2", "sdpa", "attn_implementation: eager}"),
+        ("falcon (alibi)", "eager", "attn_implementation: sdpa}"),
+        ("bloom", "sdpa", "attn_implementation: eager}"),
     ],
 )
 def test_attention_that_was_not_proven(name, attention, remedy):
     model = random_model(name)
     model.config._attn_implementation_internal = attention
     reason = why_not_exact(model)
-    assert f"{name}: attention {attention} is not proven exact here" in reason
+    assert f"{name.split()[0]}: attention {attention} is not proven exact here" in reason
     assert remedy in reason
 
 
-def test_positions_that_depend_on_the_batch():
+def test_positions_that_depend_on_the_longest_prompt():
     rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
     model = random_model("llama", rope_parameters=rope)
-    assert "llama: dynamic rotary positions change with the longest prompt" in why_not_exact(model)
+    assert way(model, 127).kind == "chains"
+    assert way(model, 128).kind == "refuse"
+    assert (
+        "llama: dynamic rotary positions change with the longest prompt" in way(model, 128).reason
+    )
     linear = random_model("llama", rope_parameters=rope | {"rope_type": "linear"})
-    assert why_not_exact(linear) is None
+    assert way(linear, 1000).kind == "chains"
+    stretched = tiny("phi3 (longrope)").model
+    assert way(stretched, 12).kind == "chains"
+    assert way(stretched, 13) == ("replay", way(stretched, 13).reason, False)
 
 
 def test_a_head_that_is_not_a_plain_matrix():
@@ -102,12 +136,3 @@ def test_a_head_that_is_not_a_plain_matrix():
     assert (
         why_not_exact(model) == "LlamaForCausalLM: its head is Linear4bit, not a plain linear layer"
     )
-
-
-def test_reasons_are_one_line_each():
-    for kind in ("mpt", "bloom"):
-        assert kind not in FAMILIES
-    model = config_model(
-        "Bloom", hidden_size=48, n_layer=2, n_head=4, vocab_size=320, bos_token_id=1, eos_token_id=1
-    )
-    assert "\n" not in why_not_exact(model)

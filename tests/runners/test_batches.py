@@ -4,8 +4,9 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from runners.batches import CPU_TOKENS, batches, default_tokens_per_batch
-from tests.runners.families import random_items, tiny
+from runners import batches as module
+from runners.batches import batches, default_tokens_per_batch
+from tests.runners.families import random_items
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 2)), max_size=30)
 
@@ -29,8 +30,13 @@ def test_batches_are_as_large_as_the_budget_allows():
     assert batches(items, 1) == [[i] for i in range(7)]
 
 
-def test_budget_on_a_cpu():
-    assert default_tokens_per_batch(tiny("llama")) == CPU_TOKENS
+@pytest.mark.parametrize(("free", "expected"), [(0, 128), (2**22, 512), (2**40, 2048)])
+def test_budget_on_a_cpu_follows_its_free_memory(monkeypatch, free, expected):
+    monkeypatch.setattr(module, "free_memory", lambda _device: free)
+    loaded = SimpleNamespace(
+        device=torch.device("cpu"), dtype=torch.float32, n_layers=32, d_model=8
+    )
+    assert default_tokens_per_batch(loaded) == expected
 
 
 @pytest.mark.parametrize(("free", "expected"), [(0, 1024), (2**30, 7281), (2**40, 65536)])

@@ -2,12 +2,13 @@ import pytest
 import torch
 
 from runners import chains
-from runners.architecture import FAMILIES, why_not_exact
+from runners.architecture import why_not_exact
 from runners.chains import sweep
+from runners.families import FAMILIES
 from runners.positions import TokenisedItem
 from runners.reference_model import build
 from runners.reference_model.design import questions
-from runners.selfcheck import tolerance
+from runners.selfcheck import self_check, tolerance
 from specs.faults import Refused
 from tests.runners.differences import largest_differences
 from tests.runners.families import (
@@ -45,11 +46,16 @@ def test_equals_the_reference_path_batched_and_alone(name, scope):
         assert found.scale > 1
         assert found.moved > 0.2
         assert found.logit_diff <= tolerance(torch.float32, found.scale)
-        assert found.answer_logmass <= 2e-5
+        assert found.answer_logmass <= tolerance(torch.float32, found.scale)
         assert found.prefix_logprob <= 2e-5
 
 
-BOTH = [name for name in CONFIGS if "eager" not in name and name != "gemma2"]
+def has_both(name):
+    kind = tiny(name).model.config
+    return kind._attn_implementation == "sdpa" and FAMILIES[kind.model_type] == {"sdpa", "eager"}
+
+
+BOTH = [name for name in CONFIGS if has_both(name) and name != "falcon (alibi)"]
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -59,7 +65,7 @@ def test_eager_attention_adds_the_same_mask(name, scope):
     assert loaded.model.config._attn_implementation == "eager"
     for found in largest_differences(loaded, MIXED, scope):
         assert found.logit_diff <= tolerance(torch.float32, found.scale)
-        assert found.answer_logmass <= 2e-5
+        assert found.answer_logmass <= tolerance(torch.float32, found.scale)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -109,6 +115,16 @@ def test_many_chains_in_several_passes(scope, monkeypatch):
         assert cut.steered[layer].logit_diff.shape == (3, len(rows))
         for one, other in zip(whole.steered[layer], cut.steered[layer], strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=3e-5)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_chains_in_high_slots_behind_long_prompts(name):
+    # Where a model counts slots (gpt_neo), few chains behind short prompts would not show it.
+    loaded, items = tiny(name), random_items([110, 60], [1, 1])
+    births = {layer: rows.repeat(24, 1) for layer, rows in random_births(loaded).items()}
+    result = sweep(loaded, items, births, "answer")
+    for check in self_check(loaded, items, births, "answer", result):
+        assert check.difference <= tolerance(torch.float32, check.scale)
 
 
 def test_repeated_rows_in_all_slots_agree():

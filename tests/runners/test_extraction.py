@@ -36,7 +36,7 @@ def largest_relative_difference(loaded, items, tokens_per_batch):
 @pytest.mark.parametrize("tokens_per_batch", [1, 60, 10_000])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_equals_one_pass_per_completion(name, tokens_per_batch):
-    assert largest_relative_difference(tiny(name), MIXED, tokens_per_batch) <= 5e-6
+    assert largest_relative_difference(tiny(name), MIXED, tokens_per_batch) <= 1e-5
 
 
 def test_equals_one_pass_per_completion_on_a_trained_model():

@@ -253,11 +253,17 @@ def test_loading_options_that_cannot_stand(toy, settings, loading, message):
 
 
 def test_an_architecture_that_is_not_known_exact(tmp_path, settings):
+    folder = toy_models.save(tmp_path / "helium", "Helium")
+    line = refusal(spec(folder), settings)
+    assert line.startswith("toy: helium: not proven exact here")
+
+
+def test_an_architecture_that_only_replays_serve(tmp_path, settings):
     folder = toy_models.save(
         tmp_path / "neo", "GPTNeo", attention_types=[[["global"], 3]], num_layers=3
     )
-    line = refusal(spec(folder), settings)
-    assert line.startswith("toy: gpt_neo: not proven exact here")
+    loaded = load(spec(folder, loading={"attn_implementation": "eager"}), settings)
+    assert loaded.model.config.model_type == "gpt_neo"
 
 
 def test_a_real_model(shared: Path, settings):

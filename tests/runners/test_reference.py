@@ -30,7 +30,15 @@ def test_without_shared_tokens_the_prefix_is_certain():
     assert measure(tiny("llama"), MIXED[3], "answer").prefix_logprob == 0
 
 
-@pytest.mark.parametrize(("scope", "steered"), [("answer", [8, 9, 10]), ("decision", [10])])
+@pytest.mark.parametrize(
+    ("scope", "steered"),
+    [
+        ("answer", [8, 9, 10]),
+        ("decision", [10]),
+        ("prompt", [*range(9)]),
+        ("all", [*range(11)]),
+    ],
+)
 def test_adds_to_the_positions_of_the_scope_and_to_no_other(scope, steered):
     loaded, item = tiny("llama"), random_items([9], [2])[0]
     delta = random_births(loaded)[1][0]

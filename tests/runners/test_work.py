@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,12 @@ def test_only_multiplier_zero_still_measures_the_unsteered_model(kind: Bench, ru
     (block,) = blocks([unit(kind, run, (0.0,))], Done({}, {}))
     assert block.cells == []
     assert len(block.items) == 96
+
+
+def test_steering_the_whole_prompt_costs_the_whole_prompt(kind: Bench, run: Run) -> None:
+    (late,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
+    (wide,) = blocks([unit(kind, replace(run, scope="all"), (-1.0, 1.0))], Done({}, {}))
+    share = 2 * (kind.loaded.n_layers - 1 - 3) / kind.loaded.n_layers
+    assert wide.chain_tokens() == pytest.approx(share * wide.prompt_tokens())
+    stems = sum(1 + len(item.shared) for item in late.items)
+    assert late.chain_tokens() == pytest.approx(share * stems)

@@ -1,0 +1,148 @@
+"""Tokens that prompts begin with alike: computed once, for a batch or all batches of a block."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from runners.architecture import parts
+
+if TYPE_CHECKING:
+    from runners.load import LoadedModel
+    from runners.positions import TokenisedItem
+
+Rows = Sequence[Sequence[int]]
+WORTH = {"cpu": 64, "cuda": 4096}
+"""Tokens to be saved before a pass of its own pays: it reads all weights once more, and on a GPU
+launches every kernel once more."""
+ELSEWHERE = 4096
+
+
+@dataclass
+class _Held:
+    """What all batches of a block begin with; computed when the first of them comes."""
+
+    loaded: LoadedModel
+    tokens: Sequence[int]
+    saved: int
+    """Tokens that need not be computed again."""
+    cache: DynamicCache | None = None
+
+    def first(self, length: int) -> DynamicCache:
+        """Return the cache of the first tokens: causal, so a shorter beginning is there too."""
+        if self.cache is None:
+            self.cache = _empty(self.loaded)
+            extend(self.loaded, [self.tokens], 0, self.cache)
+        return _sliced(self.cache, 1, length)
+
+
+_held: ContextVar[_Held | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def sharing(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> Iterator[None]:
+    """Let batches of `items` compute what all of them begin with only once, while this lasts.
+
+    What is shared depends on `items` alone, so that a block that is done again repeats its numbers.
+    """
+    rows = [(*item.prompt, *item.shared) for item in items]
+    same = max(0, common_length(rows, 1)) if rows else 0
+    token = _held.set(_Held(loaded, rows[0][:same], (len(rows) - 1) * same) if same else None)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def begin(loaded: LoadedModel, rows: Rows, apart: int) -> tuple[int, DynamicCache]:
+    """Return with how many tokens all rows begin alike, and a cache of these for every row.
+
+    At most so many that `apart` are left of each row; 0 where sharing would not pay, or not be
+    exact.
+    """
+    cache = _empty(loaded)
+    own = max(0, common_length(rows, apart))
+    if not own or not _allowed(cache):
+        return 0, cache
+    held = _held.get()
+    least = max(1, WORTH.get(loaded.device.type, ELSEWHERE))
+    if held and held.loaded is loaded and held.saved >= least:
+        length = min(own, common_length([held.tokens, rows[0]], 0))
+        if length * len(rows) >= own * (len(rows) - 1):
+            return length, _sliced(held.first(length), len(rows), length)
+    if own * (len(rows) - 1) < least:
+        return 0, cache
+    extend(loaded, [rows[0][:own]], 0, cache)
+    return own, _sliced(cache, len(rows), own)
+
+
+def extend(
+    loaded: LoadedModel, rows: Rows, start: int, cache: DynamicCache
+) -> tuple[Tensor, Tensor]:
+    """Run tokens from position `start` on, left-padded behind what `cache` holds.
+
+    Returns which of all slots hold a token, int64 [B, start + S], and the hidden states of these
+    tokens, [B, S, d_model], after the final norm. Padding is on the left: sliding windows count
+    slots, so padding on the right would be wrong (research/fast-sweep.md 3).
+    """
+    longest = max(map(len, rows))
+    ids = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
+    ok = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    attended = torch.cat([ok.new_ones(len(rows), start), ok], 1).to(loaded.device)
+    output = parts(loaded.model.eval()).decoder(
+        input_ids=ids.to(loaded.device),
+        attention_mask=attended,
+        position_ids=(attended.cumsum(1) - 1).clamp(min=0)[:, start:],
+        past_key_values=cache,
+        use_cache=True,
+    )
+    return attended, output.last_hidden_state
+
+
+def common_length(rows: Rows, apart: int) -> int:
+    """Return with how many tokens all rows begin alike, at most so that `apart` are left of each.
+
+    The smallest and the largest row differ first where any two do.
+    """
+    longest = min(map(len, rows)) - apart
+    first, last = min(map(tuple, rows)), max(map(tuple, rows))
+    same = 0
+    while same < longest and first[same] == last[same]:
+        same += 1
+    return same
+
+
+def _allowed(cache: DynamicCache) -> bool:
+    """A sliding or chunked layer counts slots, and padding behind a prefix would be among them."""
+    return not any(cache.is_sliding)
+
+
+def _empty(loaded: LoadedModel) -> DynamicCache:
+    return DynamicCache(config=loaded.model.config.get_text_config())
+
+
+def _sliced(cache: DynamicCache, copies: int, length: int) -> DynamicCache:
+    """Return the first slots of a cache of one row for `copies` rows.
+
+    They are views, for the tokens that come next are joined to them in new memory.
+    """
+    found = fork(cache)
+    for layer in found.layers:
+        layer.keys = layer.keys[:, :, :length].expand(copies, -1, -1, -1)
+        layer.values = layer.values[:, :, :length].expand(copies, -1, -1, -1)
+    return found
+
+
+def fork(cache: DynamicCache) -> DynamicCache:
+    """Return a cache that grows on its own: layers rebind their tensors and never write to them."""
+    forked: DynamicCache = copy.copy(cache)
+    forked.layers = [copy.copy(layer) for layer in cache.layers]
+    return forked

@@ -1,0 +1,166 @@
+"""A decoder that goes on after one of its blocks: prompts, what a base pass keeps, and the rest."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from runners.architecture import parts, way
+from runners.hooks import residual
+
+if TYPE_CHECKING:
+    from runners.load import LoadedModel
+    from runners.positions import TokenisedItem
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prompts with their shared answer tokens, left-padded to S slots."""
+
+    ids: Tensor
+    """int64 [B, S]."""
+    attended: Tensor
+    """int64 [B, S]: 1 where a slot holds a token."""
+    steered: Tensor
+    """bool [B, S]: the positions of the scope."""
+
+    @classmethod
+    def of(cls, items: Sequence[TokenisedItem], scope: str, device: torch.device) -> Prompts:
+        """Return the prompts of `items`, with the positions that `scope` steers."""
+        longest = 1 + max(item.decision for item in items)
+        ids = torch.zeros(len(items), longest, dtype=torch.long)
+        attended, steered = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+        for row, item in enumerate(items):
+            pad = longest - 1 - item.decision
+            ids[row, pad:] = torch.tensor([*item.prompt, *item.shared])
+            attended[row, pad:] = 1
+            positions = steered_positions(item, scope)
+            steered[row, pad + positions.start : pad + positions.stop] = True
+        return cls(ids.to(device), attended.to(device), steered.to(device))
+
+    def arguments(self, rows: Tensor, decoder: nn.Module) -> dict[str, Any]:
+        """Return what `decoder` is called with for some rows.
+
+        Where nothing is padded that is what the reference path hands it: token ids alone.
+        """
+        ids, ok = self.ids[rows], self.attended[rows]
+        asked: dict[str, Any] = {"input_ids": ids, "use_cache": False}
+        if bool(self.attended.all()):
+            return asked
+        asked["attention_mask"] = ok
+        if "position_ids" in inspect.signature(decoder.forward).parameters:
+            asked["position_ids"] = (ok.cumsum(1) - 1).clamp(min=0)
+        return asked
+
+
+def companies(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> list[list[int]]:
+    """Return indices of the items that may share a batch, in order of length.
+
+    All of them, or those of equal length where the model cannot be trusted with padding.
+    """
+    padded = way(loaded.model, 1 + max(item.decision for item in items)).padded
+    found: dict[int, list[int]] = defaultdict(list)
+    for i in sorted(range(len(items)), key=lambda i: (items[i].decision, i)):
+        found[0 if padded else items[i].decision].append(i)
+    return list(found.values())
+
+
+def steered_positions(item: TokenisedItem, scope: str) -> range:
+    """Return the positions of prompt and shared tokens that `scope` steers (DESIGN 1)."""
+    last, decision = len(item.prompt) - 1, item.decision
+    return {
+        "all": range(decision + 1),
+        "prompt": range(last + 1),
+        "answer": range(last, decision + 1),
+        "decision": range(decision, decision + 1),
+    }[scope]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one unsteered pass leaves for replays."""
+
+    last: Tensor
+    """[B, S, d_model], after the final norm."""
+    layers: Mapping[int, Tensor]
+    """layer -> [B, S, d_model], the output of that block."""
+    tails: Sequence[tuple[Any, ...] | None]
+    """What each block returns behind its hidden states; None where it returns them bare."""
+
+
+def base_pass(loaded: LoadedModel, prompts: Prompts, layers: Sequence[int]) -> Kept:
+    """Run the prompts unsteered and keep what the replays after `layers` need."""
+    found = parts(loaded.model.eval())
+    layers_kept: dict[int, Tensor] = {}
+    tails: dict[int, tuple[Any, ...] | None] = {}
+
+    def keep(layer: int, output: Any) -> None:
+        tails[layer] = _tail(output)
+        if layer in layers:
+            # A copy: a later block may write into what it is handed.
+            layers_kept[layer] = residual(output).clone()
+
+    with ExitStack() as stack:
+        for layer, block in enumerate(found.blocks):
+            hook = block.register_forward_hook(lambda _m, _a, output, k=layer: keep(k, output))
+            stack.callback(hook.remove)
+        rows = torch.arange(len(prompts.ids), device=prompts.ids.device)
+        output = found.decoder(**prompts.arguments(rows, found.decoder))
+    return Kept(output.last_hidden_state, layers_kept, [tails[i] for i in range(len(tails))])
+
+
+def resume(
+    loaded: LoadedModel, prompts: Prompts, kept: Kept, layer: int, rows: Tensor, deltas: Tensor
+) -> Tensor:
+    """Return [N, S, d_model] after the final norm: prompts `rows` [N], steered after block `layer`.
+
+    `deltas` float32 [N, d_model] are added to the block's output at the steered positions. The
+    decoder itself is called, with its blocks up to `layer` handing on what is known: masks,
+    positions and the final norm stay its own.
+    """
+    found, before = parts(loaded.model), kept.layers[layer]
+    here, there = rows.to(before.device), rows.to(prompts.ids.device)
+    moved = prompts.steered[there].to(before.device)[:, :, None] * deltas.to(before)[:, None]
+    with _starting(found.blocks[: layer + 1], kept.tails, before[here] + moved):
+        output = found.decoder(**prompts.arguments(there, found.decoder))
+    hidden: Tensor = output.last_hidden_state
+    return hidden
+
+
+@contextmanager
+def _starting(
+    blocks: nn.ModuleList, tails: Sequence[tuple[Any, ...] | None], hidden: Tensor
+) -> Iterator[None]:
+    """Let all `blocks` return `hidden` without computing anything, while the context lasts."""
+    with ExitStack() as stack:
+        for block, tail in zip(blocks, tails, strict=False):
+            output = hidden if tail is None else (hidden, *tail)
+            own = vars(block).get("forward")
+            stack.callback(_restore, block, own)
+            block.forward = lambda *_args, _output=output, **_kwargs: _output
+        yield
+
+
+def _restore(block: nn.Module, own: Any) -> None:
+    """Give a block its forward back; accelerate keeps one of its own on the instance."""
+    if own is None:
+        vars(block).pop("forward", None)
+    else:
+        block.forward = own
+
+
+def _tail(output: Any) -> tuple[Any, ...] | None:
+    """Return what stands behind the hidden states, without its tensors.
+
+    Those are attention weights and the like, of the wrong batch for a replay and nobody's input.
+    """
+    if not isinstance(output, tuple):
+        return None
+    return tuple(None if isinstance(part, Tensor) else part for part in output[1:])
