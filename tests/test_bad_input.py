@@ -168,13 +168,19 @@ def test_template_with_a_system_text_of_its_own(place: Path) -> None:
 
 
 def test_unknown_architecture_is_refused_in_words(place: Path) -> None:
-    from transformers import MambaConfig, MambaForCausalLM
+    from transformers import NemotronConfig, NemotronForCausalLM
 
     folder = model_folder(place)
-    MambaForCausalLM(
-        MambaConfig(vocab_size=96, hidden_size=8, state_size=4, num_hidden_layers=2)
-    ).save_pretrained(folder)
-    assert "mamba" in refused(*ADHOC, "--model", str(folder))
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+    }
+    config = NemotronConfig(vocab_size=96, num_hidden_layers=2, head_dim=8, **sizes)
+    NemotronForCausalLM(config).save_pretrained(folder)
+    line = refused(*ADHOC, "--model", str(folder))
+    assert "nemotron" in line
 
 
 def test_prompt_over_the_context_is_counted(place: Path) -> None:
