@@ -53,7 +53,7 @@ def _run_model(
 
     loaded = load(catalog.get("models", asked[0].model), settings)
     say(f"model {asked[0].model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
-    budget = options.tokens_per_batch or _default_budget(loaded)
+    budget = options.tokens_per_batch or _budget(loaded, settings)
     campaign = prepare.campaign(
         experiment, asked, loaded, datasets, catalog, settings, budget, options.dry_run
     )
@@ -95,7 +95,21 @@ def _best(campaign: Campaign) -> dict[str, int]:
     return dict(found)
 
 
-def _default_budget(loaded: LoadedModel) -> int:
+def _budget(loaded: LoadedModel, settings: Settings) -> int:
+    """Return the tokens of a batch: as when this model was first measured in this home.
+
+    The default depends on free memory; a resumed run must repeat the shapes of the first one for
+    its numbers to be the same to the last bit.
+    """
     from runners.batches import default_tokens_per_batch
 
-    return default_tokens_per_batch(loaded)
+    kept = settings.home / "staged" / f"tokens-per-batch-{loaded.model_id}"
+    try:
+        return int(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = default_tokens_per_batch(loaded)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    temporary = kept.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(f"{found}\n", encoding="utf-8")
+    temporary.replace(kept)
+    return found

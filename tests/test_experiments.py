@@ -268,3 +268,12 @@ def test_options_that_mean_nothing_are_refused(
     assert done.returncode == 1
     assert what in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_resumed_run_keeps_the_token_budget_it_began_with(tmp_path: Path) -> None:
+    assert quick(tmp_path, "budget", "layers: [3]\nlimit: 2\n").returncode == 0
+    (kept,) = (tmp_path / "data" / "staged").glob("tokens-per-batch-*")
+    assert int(kept.read_text()) >= 128
+    kept.write_text("300\n")
+    assert quick(tmp_path, "budget", "layers: [3]\nlimit: 4\n").returncode == 0
+    assert kept.read_text() == "300\n"
