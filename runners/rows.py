@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +153,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "evaluation_id": run.evaluation_id,
         "vector_id": run.vector.vector_id,
         "operator": run.operator,
-        "parameters": json.dumps({}),
+        "parameters": "{}",
         "scope": run.scope,
         "identity_at_zero": run.operator == "add",
         "graded": True,

@@ -33,10 +33,15 @@ def largest_relative_difference(loaded, items, tokens_per_batch):
     return worst
 
 
+ROUNDING = {"deepseek_v3": 1e-5}
+"""Families whose own float32 rounding is larger: deepseek_v3 reaches 6.5e-6 without any padding."""
+
+
 @pytest.mark.parametrize("tokens_per_batch", [1, 60, 10_000])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_equals_one_pass_per_completion(name, tokens_per_batch):
-    assert largest_relative_difference(tiny(name), MIXED, tokens_per_batch) <= 1e-5
+    allowed = ROUNDING.get(name, 5e-6)
+    assert largest_relative_difference(tiny(name), MIXED, tokens_per_batch) <= allowed
 
 
 def test_equals_one_pass_per_completion_on_a_trained_model():
