@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from runners.architecture import parts
+from runners.forwards import replaced
 
 ROWS = 256
 """Hidden states unembedded at once: items x chains x vocabulary never exists."""
@@ -106,7 +106,7 @@ class Head:
     def _call(self, hidden: Tensor, swapped: dict[str, Tensor]) -> Tensor:
         given = hidden[None].to(self.weight.device, self.dtype)
         asked = {"input_ids": torch.zeros(1, 1, dtype=torch.long, device=given.device)}
-        with _handing(self.decoder, given):
+        with replaced(self.decoder, lambda *_, **__: _Handed(given)):
             # With tie_weights a tied embedding would shrink along with the head.
             output = torch.func.functional_call(
                 self.model, swapped, (), {**asked, "use_cache": False}, tie_weights=False
@@ -127,18 +127,3 @@ class _Handed:
 
     def __getitem__(self, index: int) -> Tensor:
         return (self.last_hidden_state,)[index]
-
-
-@contextmanager
-def _handing(decoder: nn.Module, hidden: Tensor) -> Iterator[None]:
-    """Let `decoder` return `hidden` without computing anything, while the context lasts."""
-    own = vars(decoder).get("forward")
-    decoder.forward = lambda *_args, **_kwargs: _Handed(hidden)
-    try:
-        yield
-    finally:
-        # accelerate keeps a forward of its own here: it has to come back.
-        if own is None:
-            del decoder.forward
-        else:
-            decoder.forward = own

@@ -16,8 +16,9 @@ CPU_TOKENS = (128, 2048)
 GPU_TOKENS = (1024, 65536)
 """Fewest and most tokens of a batch on a GPU; more than that no longer raises its speed."""
 WORKING_ROWS = 64
-"""Rows of width d_model that a token occupies while a block runs: residual stream, newborn chains,
-queries, keys, values, a gated MLP of about four times the width, and attention."""
+"""Rows of width d_model that a token occupies while a block runs: residual stream, chains (at most
+16 living ones a token, twice while they grow), queries, keys, values, a gated MLP of about four
+times the width, and attention. Keys and values of other blocks are not there (runners/weave.py)."""
 
 
 def batches(items: Sequence[TokenisedItem], tokens_per_batch: int) -> list[list[int]]:
@@ -44,11 +45,10 @@ def batches(items: Sequence[TokenisedItem], tokens_per_batch: int) -> list[list[
 def default_tokens_per_batch(loaded: LoadedModel) -> int:
     """Return the token budget where none is asked for.
 
-    Half of the device's free memory divided by what a token needs, a key and a value of width
-    d_model in every layer and 64 rows of d_model to work with: between 128 and 2048 on a CPU,
-    between 1024 and 65536 elsewhere.
+    Half of the device's free memory divided by what a token needs, 64 rows of d_model to work with:
+    between 128 and 2048 on a CPU, between 1024 and 65536 elsewhere.
     """
     free = free_memory(loaded.device)
-    per_token = (2 * loaded.n_layers + WORKING_ROWS) * loaded.d_model * loaded.dtype.itemsize
+    per_token = WORKING_ROWS * loaded.d_model * loaded.dtype.itemsize
     fewest, most = CPU_TOKENS if loaded.device.type == "cpu" else GPU_TOKENS
     return max(fewest, min(most, free // 2 // per_token))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from runners.architecture import parts, way
-from runners.hooks import residual
+from runners.forwards import returning
+from runners.hooks import reading
 
 if TYPE_CHECKING:
     from runners.load import LoadedModel
@@ -91,29 +91,22 @@ class Kept:
     """[B, S, d_model], after the final norm."""
     layers: Mapping[int, Tensor]
     """layer -> [B, S, d_model], the output of that block."""
-    tails: Sequence[tuple[Any, ...] | None]
-    """What each block returns behind its hidden states; None where it returns them bare."""
 
 
 def base_pass(loaded: LoadedModel, prompts: Prompts, layers: Sequence[int]) -> Kept:
     """Run the prompts unsteered and keep what the replays after `layers` need."""
     found = parts(loaded.model.eval())
     layers_kept: dict[int, Tensor] = {}
-    tails: dict[int, tuple[Any, ...] | None] = {}
 
-    def keep(layer: int, output: Any) -> None:
-        tails[layer] = _tail(output)
+    def keep(layer: int, hidden: Tensor) -> None:
         if layer in layers:
             # A copy: a later block may write into what it is handed.
-            layers_kept[layer] = residual(output).clone()
+            layers_kept[layer] = hidden.clone()
 
-    with ExitStack() as stack:
-        for layer, block in enumerate(found.blocks):
-            hook = block.register_forward_hook(lambda _m, _a, output, k=layer: keep(k, output))
-            stack.callback(hook.remove)
+    with reading(found.blocks, keep):
         rows = torch.arange(len(prompts.ids), device=prompts.ids.device)
         output = found.decoder(**prompts.arguments(rows, found.decoder))
-    return Kept(output.last_hidden_state, layers_kept, [tails[i] for i in range(len(tails))])
+    return Kept(output.last_hidden_state, layers_kept)
 
 
 def resume(
@@ -128,39 +121,7 @@ def resume(
     found, before = parts(loaded.model), kept.layers[layer]
     here, there = rows.to(before.device), rows.to(prompts.ids.device)
     moved = prompts.steered[there].to(before.device)[:, :, None] * deltas.to(before)[:, None]
-    with _starting(found.blocks[: layer + 1], kept.tails, before[here] + moved):
+    with returning(found, layer + 1, before[here] + moved):
         output = found.decoder(**prompts.arguments(there, found.decoder))
     hidden: Tensor = output.last_hidden_state
     return hidden
-
-
-@contextmanager
-def _starting(
-    blocks: nn.ModuleList, tails: Sequence[tuple[Any, ...] | None], hidden: Tensor
-) -> Iterator[None]:
-    """Let all `blocks` return `hidden` without computing anything, while the context lasts."""
-    with ExitStack() as stack:
-        for block, tail in zip(blocks, tails, strict=False):
-            output = hidden if tail is None else (hidden, *tail)
-            own = vars(block).get("forward")
-            stack.callback(_restore, block, own)
-            block.forward = lambda *_args, _output=output, **_kwargs: _output
-        yield
-
-
-def _restore(block: nn.Module, own: Any) -> None:
-    """Give a block its forward back; accelerate keeps one of its own on the instance."""
-    if own is None:
-        vars(block).pop("forward", None)
-    else:
-        block.forward = own
-
-
-def _tail(output: Any) -> tuple[Any, ...] | None:
-    """Return what stands behind the hidden states, without its tensors.
-
-    Those are attention weights and the like, of the wrong batch for a replay and nobody's input.
-    """
-    if not isinstance(output, tuple):
-        return None
-    return tuple(None if isinstance(part, Tensor) else part for part in output[1:])
