@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from transformers import DynamicCache
-
 from runners.architecture import parts
+from runners.caches import empty_cache, sliced
 from runners.trunk import Padded
 
 if TYPE_CHECKING:
+    from transformers import DynamicCache
+
     from runners.load import LoadedModel
     from runners.positions import TokenisedItem
 
@@ -40,7 +40,7 @@ class _Held:
         if self.cache is None:
             self.cache = empty_cache(self.loaded)
             _run(self.loaded, self.tokens, self.cache)
-        return _sliced(self.cache, 1, length)
+        return sliced(self.cache, 1, length)
 
 
 _held: ContextVar[_Held | None] = ContextVar("held", default=None)
@@ -76,11 +76,11 @@ def begin(loaded: LoadedModel, rows: Rows, apart: int) -> tuple[int, DynamicCach
     if held and held.loaded is loaded and held.saved >= least:
         length = min(own, common_length([held.tokens, rows[0]], 0))
         if length * len(rows) >= own * (len(rows) - 1):
-            return length, _sliced(held.first(length), len(rows), length)
+            return length, sliced(held.first(length), len(rows), length)
     if own * (len(rows) - 1) < least:
         return 0, cache
     _run(loaded, rows[0][:own], cache)
-    return own, _sliced(cache, len(rows), own)
+    return own, sliced(cache, len(rows), own)
 
 
 def _run(loaded: LoadedModel, tokens: Sequence[int], cache: DynamicCache) -> None:
@@ -105,22 +105,3 @@ def common_length(rows: Rows, apart: int) -> int:
 def _allowed(cache: DynamicCache) -> bool:
     """A sliding or chunked layer counts slots, and padding behind a prefix would be among them."""
     return not any(cache.is_sliding)
-
-
-def empty_cache(loaded: LoadedModel) -> DynamicCache:
-    """Return a cache with the layers that the model asks for, sliding windows included."""
-    return DynamicCache(config=loaded.model.config.get_text_config())
-
-
-def _sliced(cache: DynamicCache, copies: int, length: int) -> DynamicCache:
-    """Return the first slots of a cache of one row for `copies` rows.
-
-    They are views, for the tokens that come next are joined to them in new memory.
-    """
-    found: DynamicCache = copy.copy(cache)
-    # Layers rebind their tensors and never write to them.
-    found.layers = [copy.copy(layer) for layer in cache.layers]
-    for layer in found.layers:
-        layer.keys = layer.keys[:, :, :length].expand(copies, -1, -1, -1)
-        layer.values = layer.values[:, :, :length].expand(copies, -1, -1, -1)
-    return found

@@ -9,9 +9,8 @@ and lets go of them.
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,11 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from runners.architecture import Parts, parts
+from runners.block_calls import Call, recorded
+from runners.caches import empty_cache, ghost, until_filled
 from runners.chain_arguments import ChainArguments, gate, gate_family
-from runners.forwards import replaced, returning, tails, wrapped
+from runners.forwards import replaced, returning
 from runners.hooks import residual, with_residual
 from runners.masks import Stem
-from runners.prefix import begin, empty_cache
+from runners.prefix import begin
 from runners.trunk import Padded
 
 if TYPE_CHECKING:
@@ -75,12 +76,12 @@ def weave(
     else:
         common, cache = begin(loaded, trunks, max(1, apart))
     padded = Padded.of([row[common:] for row in trunks], common, loaded.device)
-    ghost = _ghost(loaded, padded.attended.shape[1])
+    full = ghost(loaded, padded.attended.shape[1])
     room = max(FEWEST, min(MOST, padded.attended.shape[1] // len(stem.parents)))
     copies = 1 + sum(len(rows) for rows in births.values())
-    calls = _recorded(found, padded.arguments(cache))
+    calls = recorded(found, padded.arguments(cache))
     chained = ChainArguments(stem, min(room, copies))
-    loom = _Loom(calls, cache, ghost, chained, births, apart > 0, read, read_trunks)
+    loom = _Loom(calls, cache, full, chained, births, apart > 0, read, read_trunks)
     ids = torch.tensor(stems, device=loaded.device)
     ok = padded.attended
     with ExitStack() as stack:
@@ -90,7 +91,7 @@ def weave(
             input_ids=ids,
             attention_mask=torch.cat([ok, torch.ones_like(ids)], 1),
             position_ids=ok.sum(1)[:, None] + torch.tensor(stem.depth, device=loaded.device),
-            past_key_values=ghost,
+            past_key_values=full,
             use_cache=True,
         )
     # Some decoders view their output back to the input's length: the rows are all there.
@@ -100,42 +101,11 @@ def weave(
     return Woven(chains, _finished(found, padded.ids[:, -apart:], loom.calls[-1]))
 
 
-class _Call(NamedTuple):
-    """What a block is handed, by name, and the name of its hidden states."""
-
-    first: str
-    named: dict[str, Any]
-
-    @classmethod
-    def of(cls, forward: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> _Call:
-        names = list(inspect.signature(forward).parameters)
-        return cls(names[0], dict(zip(names, args, strict=False)) | kwargs)
-
-
-def _recorded(found: Parts, arguments: Mapping[str, Any]) -> list[_Call]:
-    """Return what every block would be handed: masks and positions are the model's own."""
-    calls: list[_Call] = []
-
-    def record(own: Callable[..., Any], tail: Any) -> Callable[..., Any]:
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            call = _Call.of(own, args, kwargs)
-            calls.append(call)
-            return wrapped(call.named[call.first], tail)
-
-        return forward
-
-    with ExitStack() as stack:
-        for block, tail in zip(found.blocks, tails(found), strict=True):
-            stack.enter_context(replaced(block, record(block.forward, tail)))
-        found.decoder(**arguments)
-    return calls
-
-
 @dataclass
 class _Loom:
     """One pass: the trunks' hidden states go from call to call, the chains' through the model."""
 
-    calls: list[_Call]
+    calls: list[Call]
     cache: DynamicCache
     ghost: DynamicCache
     arguments: ChainArguments
@@ -150,7 +120,7 @@ class _Loom:
         own = block.forward
 
         def forward(*args: Any, **kwargs: Any) -> Any:
-            first, named = _Call.of(own, args, kwargs)
+            first, named = Call.of(own, args, kwargs)
             hidden = named.pop(first)
             gate(block, hidden, named)
             self._trunks(layer, own)
@@ -167,7 +137,7 @@ class _Loom:
         last = layer == len(self.calls) - 1
         if last and not (self.finish or self.read_trunks):
             # Keys and values are all that chains need of it.
-            with _stopping(self.cache.layers[layer]):
+            with until_filled(self.cache.layers[layer]):
                 own(**named)
             return
         output = residual(own(**named))
@@ -210,38 +180,7 @@ class _Loom:
         return torch.cat([hidden, born.flatten(1, 2)], 1)
 
 
-class _FilledError(Exception):
-    """A block has stored its keys and values."""
-
-
-@contextmanager
-def _stopping(layer: Any) -> Iterator[None]:
-    """Leave the context as soon as `layer` of a cache is updated."""
-    update = layer.update
-
-    def stop(*args: Any, **kwargs: Any) -> None:
-        update(*args, **kwargs)
-        raise _FilledError
-
-    layer.update = stop
-    try:
-        yield
-    except _FilledError:
-        pass
-    finally:
-        del layer.update
-
-
-def _ghost(loaded: LoadedModel, slots: int) -> DynamicCache:
-    """Return a cache that says it holds `slots` tokens, which is what masks are made from."""
-    ghost = empty_cache(loaded)
-    thin = torch.empty(1, 1, slots, 1, dtype=loaded.dtype, device=loaded.device)
-    for layer in ghost.layers:
-        layer.update(thin, thin)
-    return ghost
-
-
-def _finished(found: Parts, ids: Tensor, last: _Call) -> Tensor:
+def _finished(found: Parts, ids: Tensor, last: Call) -> Tensor:
     """Return the last tokens `ids` of the trunks after the final norm."""
     hidden = last.named[last.first][:, -ids.shape[1] :]
     with returning(found, len(found.blocks), hidden):
