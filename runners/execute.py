@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from runners import prepare
+from runners.budgets import Budgets
 from runners.combinations import Combination, combinations
 from runners.console import say
 from runners.execution import execution_row
@@ -14,7 +15,6 @@ from runners.step import Options, Outcome, Step, take_in
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
     from runners.campaign import Campaign
-    from runners.load import LoadedModel
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
@@ -53,19 +53,19 @@ def _run_model(
 
     loaded = load(catalog.get("models", asked[0].model), settings)
     say(f"model {asked[0].model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
-    budget = options.tokens_per_batch or _budget(loaded, settings)
+    budgets = Budgets.kept(settings.home, loaded, options.tokens_per_batch)
     campaign = prepare.campaign(
-        experiment, asked, loaded, datasets, catalog, settings, budget, options.dry_run
+        experiment, asked, loaded, datasets, catalog, settings, budgets, options.dry_run
     )
-    _run_campaign(campaign, budget, options, outcome)
+    _run_campaign(campaign, budgets, options, outcome)
 
 
-def _run_campaign(campaign: Campaign, budget: int, options: Options, outcome: Outcome) -> None:
+def _run_campaign(campaign: Campaign, budgets: Budgets, options: Options, outcome: Outcome) -> None:
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
-    step = Step(campaign, budget, options, execution, unfit)
+    step = Step(campaign, budgets, options, execution, unfit)
     units = campaign.first_step()
     name = "choosing layers on validation" if campaign.chooses else "sweep"
     step.do(name, units, outcome, whole_plan=not campaign.chooses)
@@ -93,23 +93,3 @@ def _best(campaign: Campaign) -> dict[str, int]:
             layers=list(campaign.layers),
         )
     return dict(found)
-
-
-def _budget(loaded: LoadedModel, settings: Settings) -> int:
-    """Return the tokens of a batch: as when this model was first measured in this home.
-
-    The default depends on free memory; a resumed run must repeat the shapes of the first one for
-    its numbers to be the same to the last bit.
-    """
-    from runners.batches import default_tokens_per_batch
-
-    kept = settings.home / "staged" / f"tokens-per-batch-{loaded.model_id}"
-    try:
-        return int(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = default_tokens_per_batch(loaded)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(f"{found}\n", encoding="utf-8")
-    temporary.replace(kept)
-    return found

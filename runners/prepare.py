@@ -17,6 +17,7 @@ from specs.schema import FittedMethod
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
+    from runners.budgets import Budgets
     from runners.load import LoadedModel
     from specs.catalog import Catalog
     from specs.schema import Concept, Experiment
@@ -53,7 +54,7 @@ def campaign(
     datasets: dict[str, BuiltDataset],
     catalog: Catalog,
     settings: Settings,
-    tokens_per_batch: int,
+    tokens_per_batch: int | Budgets,
     plan_only: bool = False,
 ) -> Campaign:
     """Gather an experiment's part for one model; layers are checked here, before any work."""

@@ -273,7 +273,10 @@ def test_options_that_mean_nothing_are_refused(
 def test_a_resumed_run_keeps_the_token_budget_it_began_with(tmp_path: Path) -> None:
     assert quick(tmp_path, "budget", "layers: [3]\nlimit: 2\n").returncode == 0
     (kept,) = (tmp_path / "data" / "staged").glob("tokens-per-batch-*")
-    assert int(kept.read_text()) >= 128
-    kept.write_text("300\n")
+    began = [line.split() for line in kept.read_text().splitlines()]
+    assert {place.split("/")[1] for _, place, _ in began} == {"fit", "validation", "test"}
+    assert all(int(tokens) >= 128 and number == "0" for tokens, _, number in began)
+    other = "".join(f"300 {place} 0\n" for _, place, _ in began)
+    kept.write_text(other)
     assert quick(tmp_path, "budget", "layers: [3]\nlimit: 4\n").returncode == 0
-    assert kept.read_text() == "300\n"
+    assert kept.read_text() == other
