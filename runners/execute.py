@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runners import prepare
+from runners import experiment_faults, prepare
 from runners.budgets import Budgets
 from runners.combinations import Combination, combinations
 from runners.console import say
 from runners.execution import execution_row
 from runners.step import Options, Outcome, Step, take_in
+from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
@@ -20,12 +22,26 @@ if TYPE_CHECKING:
     from specs.settings import Settings
 
 
+def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog) -> None:
+    """Refuse experiments whose parts do not agree, before any of them is begun."""
+    faults = [
+        fault
+        for experiment in experiments
+        for fault in experiment_faults.faults(
+            experiment, combinations(experiment, catalog), catalog
+        )
+    ]
+    if faults:
+        raise Refused(*faults)
+
+
 def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: Options) -> Outcome:
     """Measure what `experiment` asks and the warehouse lacks.
 
     Raises:
         Refused: anything a user can mend, before work starts where it can be known by then.
     """
+    refuse_faulty([experiment], catalog)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     take_in(settings)
     asked = combinations(experiment, catalog)
