@@ -107,5 +107,7 @@ def _best(campaign: Campaign) -> dict[str, int]:
             "layer_choice",
             run_ids=campaign.choosing_runs(),
             layers=list(campaign.layers),
+            multipliers=list(campaign.experiment.multipliers),
+            limit=campaign.experiment.limit,
         )
     return dict(found)
