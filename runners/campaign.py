@@ -43,11 +43,16 @@ class Campaign:
     # Names -----------------------------------------------------------------------------------
 
     @property
-    def chooses(self) -> bool:
-        """Whether a layer must be chosen before the reported splits can be measured."""
+    def wants_layer(self) -> bool:
+        """Whether something is measured at one chosen layer only."""
         asked = self.experiment
         derived = asked.nulls.random + asked.nulls.label_shuffled + asked.resamples
         return asked.layers == "best" or derived > 0
+
+    @property
+    def chooses(self) -> bool:
+        """Whether that layer must be chosen on validation first; one candidate needs no choice."""
+        return self.wants_layer and len(self.layers) > 1
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -77,7 +82,7 @@ class Campaign:
             spec = self.catalog.get("methods", method)
             fitter = self.fitters[concept]
             self._vectors[key] = fitter.vector(spec, variant, norm, seed)
-            if not self.chooses:
+            if not self.wants_layer:
                 fitter.release()
         return self._vectors[key]
 
@@ -102,7 +107,7 @@ class Campaign:
     def first_step(self) -> list[Unit]:
         """Return the validation sweep that chooses layers; everything, where nothing is chosen."""
         if not self.chooses:
-            return self._units(self._asked_fitted(self.experiment.splits, self._all_layers))
+            return self.second_step(self._undisputed())
         best_only = self.experiment.layers == "best"
         extra = [] if best_only or "validation" not in self.experiment.splits else self.combinations
         pairs = [
@@ -118,9 +123,8 @@ class Campaign:
             run_id = self.run(self._chooser(combination)).run_id
             if run_id in best:
                 self._chosen[combination] = best[run_id]
-        for concept, method in dict.fromkeys(
-            (c.concept, c.method) for c in self.combinations if c not in self._chosen
-        ):
+        unchosen = [c for c in self.combinations if c not in self._chosen and self.wants_layer]
+        for concept, method in dict.fromkeys((c.concept, c.method) for c in unchosen):
             say(
                 f"Warning: concept {concept}, method {method}: no layer can be chosen, for the "
                 "vectors are degenerate at each of them, or validation has no slope there (it "
@@ -130,6 +134,17 @@ class Campaign:
         layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
         fitted = self._asked_fitted(self.experiment.splits, layers)
         return self._units([*fitted, *self._asked_derived()])
+
+    def _undisputed(self) -> dict[str, int]:
+        """Return run_id -> the only candidate layer, where its vector is not degenerate."""
+        if not self.wants_layer:
+            return {}
+        (layer,) = self.layers
+        return {
+            self.run(c).run_id: layer
+            for c in self.choosers()
+            if layer in self._all_layers(c) and not self.vector(c).degenerate(layer)
+        }
 
     def choosing_runs(self) -> list[str]:
         """Return the run_ids whose validation slopes choose the layers."""

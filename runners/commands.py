@@ -57,9 +57,9 @@ def run(
 ) -> None:
     """Fit vectors and measure every logit difference that is asked and not yet there.
 
-    Name an EXPERIMENT, or give --concept and --model (and --method …) on the spot. Stopped at any
-    moment, the same command goes on where it was. --verify N measures N random rows again by the
-    slow reference path.
+    Name an EXPERIMENT (or a glob or tag:WORD of several), or give --concept and --model (and
+    --method …) on the spot. Stopped at any moment, the same command goes on where it was. --verify
+    N measures N random rows again by the slow reference path.
 
     \b
     steerhouse run quickstart
@@ -71,11 +71,13 @@ def run(
 
     request: Request = adhoc.Request(**asked)
     catalog = open_catalog(settings)
-    experiment = adhoc.experiment(request, catalog, settings)
+    experiments = adhoc.experiments(request, catalog, settings)
+    execute.refuse_faulty(experiments, catalog)
     options = Options(dry_run, verify, tokens_per_batch, engine)
-    outcome = execute.run(experiment, catalog, settings, options)
-    if not dry_run:
-        summary.tell(outcome, experiment.name, settings)
+    for experiment in experiments:
+        outcome = execute.run(experiment, catalog, settings, options)
+        if not dry_run:
+            summary.tell(outcome, experiment.name, settings)
 
 
 @click.command()
@@ -83,6 +85,8 @@ def run(
 @click.pass_obj
 def status(settings: Settings, experiment: str | None) -> None:
     """Say what of each experiment is measured, refused and missing; needs no model.
+
+    EXPERIMENT is a name or a glob; none: all that were run here.
 
     \b
     steerhouse status quickstart
@@ -99,8 +103,9 @@ def status(settings: Settings, experiment: str | None) -> None:
 def check(settings: Settings, names: tuple[str, ...], online: bool) -> None:
     """Find everything in the specs that would make build or run fail later; writes nothing.
 
-    NAMES are experiments and concepts to check in depth; none: all of them. Exit code 1 on faults;
-    sources that are only not reachable from here are named, with exit code 0.
+    NAMES are experiments and concepts to check in depth, globs and tag:WORD too; none: all of
+    them. Exit code 1 on faults; sources that are only not reachable from here are named, with exit
+    code 0.
 
     \b
     steerhouse check

@@ -62,8 +62,10 @@ class Deriver:
     variant: str
 
     def make(self, draws: Sequence[Draw]) -> list[SteeringVector]:
-        """Return one vector per draw, in order."""
+        """Return one vector per draw, in order; no more than its id where this is only a plan."""
         ids = [self._id(draw) for draw in draws]
+        if self.fitter.plan_only:
+            return [replace(self.parent, vector_id=identity) for identity in ids]
         stored = self._stored(ids)
         return [
             self._vector(identity, draw, stored.get((identity, draw.layer)))

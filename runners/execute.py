@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runners import prepare
+from runners import experiment_faults, prepare
+from runners.budgets import Budgets
 from runners.combinations import Combination, combinations
 from runners.console import say
 from runners.execution import execution_row
 from runners.step import Options, Outcome, Step, take_in
+from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
     from runners.campaign import Campaign
-    from runners.load import LoadedModel
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
+
+
+def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog) -> None:
+    """Refuse experiments whose parts do not agree, before any of them is begun."""
+    faults = [
+        fault
+        for experiment in experiments
+        for fault in experiment_faults.faults(
+            experiment, combinations(experiment, catalog), catalog
+        )
+    ]
+    if faults:
+        raise Refused(*faults)
 
 
 def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: Options) -> Outcome:
@@ -26,6 +41,7 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     Raises:
         Refused: anything a user can mend, before work starts where it can be known by then.
     """
+    refuse_faulty([experiment], catalog)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     take_in(settings)
     asked = combinations(experiment, catalog)
@@ -53,19 +69,19 @@ def _run_model(
 
     loaded = load(catalog.get("models", asked[0].model), settings)
     say(f"model {asked[0].model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
-    budget = options.tokens_per_batch or _budget(loaded, settings)
+    budgets = Budgets.kept(settings.home, loaded, options.tokens_per_batch)
     campaign = prepare.campaign(
-        experiment, asked, loaded, datasets, catalog, settings, budget, options.dry_run
+        experiment, asked, loaded, datasets, catalog, settings, budgets, options.dry_run
     )
-    _run_campaign(campaign, budget, options, outcome)
+    _run_campaign(campaign, budgets, options, outcome)
 
 
-def _run_campaign(campaign: Campaign, budget: int, options: Options, outcome: Outcome) -> None:
+def _run_campaign(campaign: Campaign, budgets: Budgets, options: Options, outcome: Outcome) -> None:
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
-    step = Step(campaign, budget, options, execution, unfit)
+    step = Step(campaign, budgets, options, execution, unfit)
     units = campaign.first_step()
     name = "choosing layers on validation" if campaign.chooses else "sweep"
     step.do(name, units, outcome, whole_plan=not campaign.chooses)
@@ -91,25 +107,7 @@ def _best(campaign: Campaign) -> dict[str, int]:
             "layer_choice",
             run_ids=campaign.choosing_runs(),
             layers=list(campaign.layers),
+            multipliers=list(campaign.experiment.multipliers),
+            limit=campaign.experiment.limit,
         )
     return dict(found)
-
-
-def _budget(loaded: LoadedModel, settings: Settings) -> int:
-    """Return the tokens of a batch: as when this model was first measured in this home.
-
-    The default depends on free memory; a resumed run must repeat the shapes of the first one for
-    its numbers to be the same to the last bit.
-    """
-    from runners.batches import default_tokens_per_batch
-
-    kept = settings.home / "staged" / f"tokens-per-batch-{loaded.model_id}"
-    try:
-        return int(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = default_tokens_per_batch(loaded)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(f"{found}\n", encoding="utf-8")
-    temporary.replace(kept)
-    return found

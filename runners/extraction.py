@@ -44,19 +44,24 @@ def read_activations(
 ) -> Activations:
     """Return the activations of n items, in the order given; `advance` hears of each batch.
 
-    A batch that does not fit into memory is halved, for good where a `Budget` was given.
+    Where memory runs out all are read anew in batches of half the tokens; a `Budget` that is given
+    remembers them.
 
     Raises:
         Refused: a prompt of one token, one that does not fit, or activations that are not finite.
     """
     read = torch.empty(len(items), 2, loaded.n_layers, loaded.d_model)
 
+    budget, heard = Budget.of(tokens_per_batch), set[int]()
+
     def do(batch: list[int]) -> None:
         read[batch] = _read_batch(loaded, [items[i] for i in batch])
-        advance(len(batch))
+        advance(len(set(batch) - heard))
+        heard.update(batch)
 
     with sharing(loaded, items):
-        Budget.of(tokens_per_batch).batched(items, do)
+        while not budget.fits(items, do):
+            pass
     _refuse_nonfinite(loaded, items, read)
     return Activations(read[:, 0], read[:, 1], read.norm(dim=-1).mean((0, 1)))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from runners import own_system, vectors
 from runners.bench import Bench
+from runners.budgets import Budgets
 from runners.geometry import geometry
 from runners.ids import Fit, vector_id
 from runners.methods import FITS
@@ -35,7 +36,7 @@ class Fitter:
     bench: Bench
     home: Path
     provenance: dict[str, str]
-    tokens_per_batch: int
+    tokens_per_batch: int | Budgets
     plan_only: bool = False
     """Vectors that are not there get their id and no direction: for a dry run."""
     _training: dict[str, Training] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runners import own_system
 from runners.folder_faults import folder_faults, light_tokenizer, read_json
-from runners.limits import stated_layers
+from runners.limits import stated_layers, stated_width
 from runners.loading import loading_faults
 from runners.model_files import HUB_ID, locate
 from specs.faults import Refused
@@ -61,6 +61,19 @@ def known_layers(spec: Model, settings: Settings | None = None) -> int | None:
     try:
         folder = locate(spec, settings or Settings(), download=False).folder
         return stated_layers(read_json(spec, folder))
+    except Refused:
+        return None
+
+
+def known_width(spec: Model, settings: Settings) -> int | None:
+    """Return the width of a model's residual stream where that is at hand, as `known_layers`."""
+    if spec.builtin == "reference":
+        from runners.reference_model.axes import WIDTH
+
+        return WIDTH
+    try:
+        folder = locate(spec, settings, download=False).folder
+        return stated_width(read_json(spec, folder))
     except Refused:
         return None
 

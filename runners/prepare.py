@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runners import experiment_faults
 from runners.bench import Bench
 from runners.campaign import Campaign
 from runners.combinations import Combination
@@ -17,6 +18,7 @@ from specs.schema import FittedMethod
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
+    from runners.budgets import Budgets
     from runners.load import LoadedModel
     from specs.catalog import Catalog
     from specs.schema import Concept, Experiment
@@ -53,10 +55,14 @@ def campaign(
     datasets: dict[str, BuiltDataset],
     catalog: Catalog,
     settings: Settings,
-    tokens_per_batch: int,
+    tokens_per_batch: int | Budgets,
     plan_only: bool = False,
 ) -> Campaign:
-    """Gather an experiment's part for one model; layers are checked here, before any work."""
+    """Gather an experiment's part for one model.
+
+    Raises:
+        Refused: a layer that the model does not have, a vector file that does not fit it.
+    """
     names = dict.fromkeys(c.concept for c in asked)
     variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
     benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
@@ -67,6 +73,10 @@ def campaign(
     }
     found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings)
     _ = found.layers
+    methods = list(dict.fromkeys(c.method for c in asked))
+    sizes = loaded.n_layers, loaded.d_model
+    if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
+        raise Refused(*wrong)
     return found
 
 

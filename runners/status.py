@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
@@ -14,7 +15,7 @@ def tell(settings: Settings, experiment: str | None) -> None:
     """Print a line an experiment, model and concept to stdout.
 
     Raises:
-        Refused: an experiment the warehouse does not know.
+        Refused: a name or glob of experiments, none of which the warehouse knows.
     """
     from warehouse import queries
     from warehouse.connect import connect
@@ -24,10 +25,11 @@ def tell(settings: Settings, experiment: str | None) -> None:
     left = len(list(waiting(settings.home)))
     with connect(settings.home) as connection:
         known = queries.rows(connection, "experiments")
-        if experiment and (experiment,) not in known:
+        if experiment and not any(fnmatchcase(name, experiment) for (name,) in known):
             names = ", ".join(name for (name,) in known) or "none yet"
             raise Refused(f"experiment {experiment!r} has not been run here; run so far: {names}")
-        question = connection.sql(queries.text("status"), params={"experiment": experiment})
+        asked = {"experiments": [experiment] if experiment else None}
+        question = connection.sql(queries.text("status"), params=asked)
         write(question, "table", None)
     if left:
         from runners.console import say

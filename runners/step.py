@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from runners.asked import Unit
+    from runners.budgets import Budgets
     from runners.campaign import Campaign
     from runners.work import Block
     from specs.settings import Settings
@@ -52,7 +53,7 @@ class Step:
     """What the steps of one campaign share."""
 
     campaign: Campaign
-    budget: int
+    budgets: Budgets
     options: Options
     execution: dict[str, Any]
     unfit: Mapping[tuple[str, str], Mapping[str, str]]
@@ -108,7 +109,8 @@ class Step:
         from runners.selfcheck import tolerance
 
         campaign, items = self.campaign, block.items
-        measured = measure_block(campaign.loaded, items, block.cells, sweep, self.budget)
+        budget = self.budgets.at(f"{block.unit.evaluation_id}/{block.split}", block.number)
+        measured = measure_block(campaign.loaded, items, block.cells, sweep, budget)
         allowed = 2 * tolerance(campaign.loaded.dtype, measured.scale)
         fresh = new_baselines(block.unit.evaluation_id, items, measured, stored, allowed)
         found = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runners.bench import Bench
+from runners.budgets import Budgets
 from runners.console import bar, say
 from runners.ids import Fit, items_sha256
 from specs.faults import Refused
@@ -45,7 +46,7 @@ def fit_of(bench: Bench, variant: str) -> tuple[Fit, list[str]]:
     return Fit(dataset_id, "train", variant_id, digest, len(used), n_questions), used
 
 
-def read_training(bench: Bench, variant: str, tokens_per_batch: int) -> Training:
+def read_training(bench: Bench, variant: str, tokens_per_batch: int | Budgets) -> Training:
     """Return the activations of the usable training items under `variant`, all layers."""
     from runners.extraction import read_activations
 
@@ -56,7 +57,8 @@ def read_training(bench: Bench, variant: str, tokens_per_batch: int) -> Training
     say(f"reading {label}: {len(items):,} training prompts of {tokens:,} tokens")
     with bar(len(items)) as progress:
         progress.label(f"reading {label}")
-        read = read_activations(bench.loaded, items, tokens_per_batch, progress.advance)
+        budget = Budgets.of(tokens_per_batch).at(f"{fit.variant_id}/fit")
+        read = read_activations(bench.loaded, items, budget, progress.advance)
     return Training(
         fit,
         read.positive.numpy(),

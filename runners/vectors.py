@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,8 @@ class SteeringVector:
 
     def degenerate(self, layer: int) -> bool:
         """Whether the raw vector is too short against the residual stream to mean a direction."""
-        return self.raw_length[layer] <= DEGENERATE * self.residual_norm.get(layer, 0.0)
+        length = self.raw_length.get(layer, math.inf)  # only planned: nobody knows yet
+        return length <= DEGENERATE * self.residual_norm.get(layer, 0.0)
 
 
 def path_of(home: Path, vector_id: str) -> Path:

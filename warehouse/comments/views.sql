@@ -3,6 +3,11 @@ comment on view run_card is 'Everything known about a run, by id and by name. On
 comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
 comment on view sweep is
 'Every measurement with everything known about it. One row per run_id, split, item_id, layer, multiplier.';
+comment on view unsteered is
+'What a model answers when nothing is steered, for evaluations that have runs. One row per evaluation_id.';
+comment on column unsteered.median_answer_mass is
+'Median over items of p(positive) + p(negative): near 0 where the model would answer otherwise';
+comment on column unsteered.answering is 'Whether median_answer_mass is at least 0.5';
 comment on view slope_floor is
 'The smallest slope that can be told from nothing. One row per model_id.';
 comment on column slope_floor.factor is
@@ -22,6 +27,8 @@ comment on view best_layer is
 'The layer that the validation split chose. One row per model_id, dataset_id, method, norm, operator, scope.';
 comment on column best_layer.layer is
 'The chosen layer: largest steerability on validation among those not degenerate';
+comment on view experiment_choice is
+'The layer that an experiment chose for a run, from what it asks. One row per experiment, run_id; none where it reports several layers and nothing rides along.';
 comment on view chosen_layer is
 'The layer that validation chose for a run. One row per run_id; none where nothing was chosen.';
 comment on macro table asked_cards is

@@ -13,10 +13,20 @@ inner join best_layer
         and best_layer.scope = run_card.scope;
 
 -- The runs that an analysis is asked about, each with its chosen layer where only that is asked for
--- (null elsewhere, which spares the choice). Filters as in asked_runs, null for none.
+-- (null elsewhere, which spares the choice): that of the experiments asked about where they agree on
+-- one, else that of all validation slopes. Filters as in asked_runs, null for none.
 create macro asked_cards(experiments, models, concepts, methods, asked_role, asked_layer) as table
-select run_card.*, chosen_layer.layer as chosen_layer
+with own as (
+    select run_id, any_value(layer) as layer
+    from experiment_choice
+    where experiments is not null and is_asked(experiment, experiments)
+    group by run_id
+    having count(distinct layer) = 1
+)
+
+select run_card.*, coalesce(own.layer, chosen_layer.layer) as chosen_layer
 from run_card
+left join own on asked_layer = 'best' and own.run_id = run_card.run_id
 left join chosen_layer on asked_layer = 'best' and chosen_layer.run_id = run_card.run_id
 where
     run_card.role = asked_role
