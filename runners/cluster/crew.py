@@ -113,6 +113,7 @@ class Crew:
         """Start anew a worker that died while it loaded; give it up where that goes on."""
         worker.strikes += 1
         if worker.strikes < STRIKES:
+            say(f"Warning: {worker.name} died while it loaded the model: started again")
             self.lost(worker)
             return
         self.workers.remove(worker)
