@@ -42,13 +42,13 @@ def batches(items: Sequence[TokenisedItem], tokens_per_batch: int) -> list[list[
     return cut
 
 
-def default_tokens_per_batch(loaded: LoadedModel) -> int:
-    """Return the token budget where none is asked for.
+def default_tokens_per_batch(loaded: LoadedModel, share: int = 1) -> int:
+    """Return the token budget where none is asked for; `share` processes use the device's memory.
 
     Half of the device's free memory divided by what a token needs, 64 rows of d_model to work with:
     between 128 and 2048 on a CPU, between 1024 and 65536 elsewhere.
     """
-    free = free_memory(loaded.device)
+    free = free_memory(loaded.device) // share
     per_token = WORKING_ROWS * loaded.d_model * loaded.dtype.itemsize
     fewest, most = CPU_TOKENS if loaded.device.type == "cpu" else GPU_TOKENS
     return max(fewest, min(most, free // 2 // per_token))

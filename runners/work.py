@@ -36,6 +36,11 @@ class Block:
     """Nonzero multipliers still to measure; empty where only the unsteered numbers are missing."""
 
     @property
+    def place(self) -> str:
+        """Evaluation and split: what `number` counts in."""
+        return f"{self.unit.evaluation_id}/{self.split}"
+
+    @property
     def items(self) -> list[TokenisedItem]:
         """The items of the block that can be used."""
         fit = self.unit.bench.tokenised(self.unit.variant).fit
