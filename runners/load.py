@@ -100,6 +100,8 @@ def _loaded(
 ) -> LoadedModel:
     """Check what only the loaded model shows, and name it."""
     from runners.architecture import why_not_exact
+    from runners.ending import widen_ending
+    from runners.offload import input_device, spread
 
     refuse(template_faults(tokenizer, spec))
     model = model.eval().requires_grad_(False)
@@ -107,6 +109,9 @@ def _loaded(
         raise Refused(f"{place(spec)}: {reason}")
     text = model.config.get_text_config()
     reasons["attention"] = f"attention {text._attn_implementation}"
+    if where := spread(model):
+        reasons["device"] = f"device map: {where}"
+    widen_ending(model)
     weight, held = model.get_input_embeddings().weight, context(spec, text)
     row = model_row(spec, model, tokenizer, origin, held)
     return LoadedModel(
@@ -115,7 +120,7 @@ def _loaded(
         tokenizer=tokenizer,
         model_id=row["model_id"],
         revision=origin.revision,
-        device=weight.device,
+        device=input_device(model),
         dtype=weight.dtype,
         reasons=reasons,
         n_layers=text.num_hidden_layers,
