@@ -53,7 +53,7 @@ def unhooked(module: nn.Module) -> Iterator[None]:
 
 
 def spread(model: nn.Module) -> str | None:
-    """Return in words how a model is spread, e.g. `5 parts on cpu, 7 on disk`; None on one device."""
+    """Return in words where a model lies, `5 parts on cpu, 7 on disk`; None on one device."""
     placed = Counter(_named(place) for place in getattr(model, "hf_device_map", {}).values())
     if len(placed) < 2:
         return None

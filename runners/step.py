@@ -81,7 +81,8 @@ class Step:
         take_in(settings)
 
     def verify(self, units: Sequence[Unit]) -> None:
-        """Measure random stored rows again and keep the comparison."""
+        """Measure random stored rows again and keep the comparison, then say or refuse it."""
+        from runners.verdict import tell
         from runners.verify import verify
         from warehouse.relations import arrow_table
         from warehouse.staged import stage
@@ -93,6 +94,7 @@ class Step:
             rows = {"verification": found, "execution": [{**self.execution, "finished_at": now()}]}
             stage(home, "verification", {k: arrow_table(k, v) for k, v in rows.items()})
             take_in(self.campaign.settings)
+        tell(found, self.campaign.loaded)
 
     def _sweep(self, unit: Unit) -> SweepFunction:
         if self.options.engine == "reference":
@@ -137,7 +139,9 @@ class Step:
     def _verified(self, sweep: SweepFunction, block: Block) -> list[dict[str, Any]]:
         """Return the guard's own comparisons as rows of `verification`."""
         from runners.measure import births
+        from runners.selfcheck import tolerance
 
+        dtype = self.campaign.loaded.dtype
         if not isinstance(sweep, GuardedSweep):
             return []
         found = []
@@ -155,6 +159,7 @@ class Step:
                     "logit_diff": check.fast,
                     "reference": check.reference,
                     "scale": check.scale,
+                    "outlier": not check.difference <= tolerance(dtype, check.scale),
                     "execution_id": self.execution["execution_id"],
                 }
             )
