@@ -92,7 +92,7 @@ class GuardedSweep:
         result: Sweep,
     ) -> str | None:
         """Return how a result differs from the reference path; None where it does not."""
-        from runners.selfcheck import self_check, tolerance
+        from runners.selfcheck import arithmetic, self_check, tolerance
         from runners.verdict import routes
 
         length = max(item.decision for item in items)
@@ -100,10 +100,10 @@ class GuardedSweep:
         if length <= self.longest.get(kind, 0) or not births:
             return None
         found = self_check(loaded, items, births, scope, result)
-        wrong = [c for c in found if not c.difference <= tolerance(loaded.dtype, c.scale)]
+        wrong = [c for c in found if not c.difference <= tolerance(arithmetic(loaded), c.scale)]
         # One of about eight: a router nearly tied between experts is tipped by any rounding.
         if len(wrong) > int(routes(loaded.model)):
-            allowed = tolerance(loaded.dtype, wrong[0].scale)
+            allowed = tolerance(arithmetic(loaded), wrong[0].scale)
             what = "fast sweep" if name == "chains" else "replay"
             return (
                 f"the {what} differs from the reference path by {wrong[0].difference:.2g} "

@@ -107,11 +107,11 @@ class Step:
         self, block: Block, sweep: SweepFunction, stored: Mapping[str, float], outcome: Outcome
     ) -> None:
         """Measure and stage one block, and count it."""
-        from runners.selfcheck import tolerance
+        from runners.selfcheck import arithmetic, tolerance
 
         campaign, items = self.campaign, block.items
         measured = measure_block(campaign.loaded, items, block.cells, sweep, self.budget)
-        allowed = 2 * tolerance(campaign.loaded.dtype, measured.scale)
+        allowed = 2 * tolerance(arithmetic(campaign.loaded), measured.scale)
         fresh = new_baselines(block.unit.evaluation_id, items, measured, stored, allowed)
         found = {
             "baseline": fresh,
@@ -139,9 +139,9 @@ class Step:
     def _verified(self, sweep: SweepFunction, block: Block) -> list[dict[str, Any]]:
         """Return the guard's own comparisons as rows of `verification`."""
         from runners.measure import births
-        from runners.selfcheck import tolerance
+        from runners.selfcheck import arithmetic, tolerance
 
-        dtype = self.campaign.loaded.dtype
+        dtype = arithmetic(self.campaign.loaded)
         if not isinstance(sweep, GuardedSweep):
             return []
         found = []

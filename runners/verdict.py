@@ -98,17 +98,19 @@ def _spread(values: Sequence[float]) -> str:
 
 def _share(row: Row, loaded: LoadedModel) -> float:
     """Return the difference of the two paths as a share of the tolerance."""
-    from runners.selfcheck import tolerance
+    from runners.selfcheck import arithmetic, tolerance
 
-    share: float = abs(row["logit_diff"] - row["reference"]) / tolerance(loaded.dtype, row["scale"])
+    share: float = abs(row["logit_diff"] - row["reference"]) / tolerance(
+        arithmetic(loaded), row["scale"]
+    )
     return share
 
 
 def _gap(row: Row, loaded: LoadedModel) -> str:
-    from runners.selfcheck import tolerance
+    from runners.selfcheck import arithmetic, tolerance
 
     return (
         f"run {row['run_id']}, item {row['item_id']}, layer {row['layer']}, multiplier "
         f"{row['multiplier']:g}: stored {row['logit_diff']:.6g}, reference path "
-        f"{row['reference']:.6g}, tolerance {tolerance(loaded.dtype, row['scale']):.2g}"
+        f"{row['reference']:.6g}, tolerance {tolerance(arithmetic(loaded), row['scale']):.2g}"
     )
