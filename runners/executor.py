@@ -72,7 +72,7 @@ class Local:
             sweep = sweeps.setdefault(id(block.unit), self._sweep(block.unit.label))
             budget = self.budgets.at(block.place, block.number)
             measured = measure_block(self.loaded, block.items, block.cells, sweep, budget)
-            yield Result(block, measured, checked(sweep, block.cells))
+            yield Result(block, measured, checked(sweep, block.cells, self.loaded))
 
     def close(self) -> None:
         """Do nothing: the model belongs to the caller."""
@@ -85,11 +85,15 @@ class Local:
         return GuardedSweep(label, say)
 
 
-def checked(sweep: SweepFunction, cells: Sequence[Cell]) -> list[dict[str, Any]]:
+def checked(
+    sweep: SweepFunction, cells: Sequence[Cell], loaded: LoadedModel
+) -> list[dict[str, Any]]:
     """Take a guard's comparisons on a block with `cells`, as rows without their execution."""
+    from runners.selfcheck import arithmetic, tolerance
+
     if not isinstance(sweep, GuardedSweep):
         return []
-    found = []
+    found, dtype = [], arithmetic(loaded)
     for check, scope, items in sweep.checks:
         if check.layer is None or check.row is None:
             continue  # unsteered: no run to book it under
@@ -104,6 +108,7 @@ def checked(sweep: SweepFunction, cells: Sequence[Cell]) -> list[dict[str, Any]]
                 "logit_diff": check.fast,
                 "reference": check.reference,
                 "scale": check.scale,
+                "outlier": not check.difference <= tolerance(dtype, check.scale),
             }
         )
     sweep.checks.clear()

@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from runners.offload import input_device
+
 if TYPE_CHECKING:
     from runners.architecture import Parts
 
@@ -61,8 +63,7 @@ def tails(found: Parts) -> list[Tail]:
                     lambda _m, _a, output: heard.append(_tail(output))
                 )
                 stack.callback(hook.remove)
-            device = next(found.decoder.parameters()).device
-            ids = torch.zeros(1, 1, dtype=torch.long, device=device)
+            ids = torch.zeros(1, 1, dtype=torch.long, device=input_device(found.decoder))
             found.decoder(input_ids=ids, use_cache=False)
         _tails[found.decoder] = heard
     return _tails[found.decoder]

@@ -75,7 +75,7 @@ def _logits(loaded: LoadedModel, tokens: Sequence[int], last: int) -> Tensor:
     """Return the logits [last, vocabulary] of the last positions.
 
     In float32 they are the model's own output and share no code with the fast path. In half
-    precision only the head is ours: it is applied in float32 on every path alike.
+    precision the end is ours: norm and head are applied in float32 on every path alike.
     """
     model = loaded.model.eval()
     ids = torch.tensor([list(tokens)], device=loaded.device)
@@ -84,7 +84,7 @@ def _logits(loaded: LoadedModel, tokens: Sequence[int], last: int) -> Tensor:
         return own
     hidden = parts(model).decoder(input_ids=ids, use_cache=False).last_hidden_state[0, -last:]
     head = Head(model)
-    return head.logits(hidden, range(len(head.weight)))
+    return head.logits(hidden, range(head.size))
 
 
 @contextmanager

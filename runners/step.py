@@ -86,7 +86,8 @@ class Step:
         take_in(settings)
 
     def verify(self, units: Sequence[Unit]) -> None:
-        """Measure random stored rows again and keep the comparison."""
+        """Measure random stored rows again and keep the comparison, then say or refuse it."""
+        from runners.verdict import tell
         from runners.verify import verify
         from warehouse.relations import arrow_table
         from warehouse.staged import stage
@@ -98,13 +99,14 @@ class Step:
             rows = {"verification": found, "execution": [{**self.execution, "finished_at": now()}]}
             stage(home, "verification", {k: arrow_table(k, v) for k, v in rows.items()})
             take_in(self.campaign.settings)
+        tell(found, self.campaign.loaded)
 
     def _keep(self, result: Result, stored: Mapping[str, float], outcome: Outcome) -> None:
         """Stage one measured block, and count it."""
-        from runners.selfcheck import tolerance
+        from runners.selfcheck import arithmetic, tolerance
 
         block, measured, checks = result
-        allowed = 2 * tolerance(self.campaign.loaded.dtype, measured.scale)
+        allowed = 2 * tolerance(arithmetic(self.campaign.loaded), measured.scale)
         fresh = new_baselines(block.unit.evaluation_id, block.items, measured, stored, allowed)
         found = {
             "baseline": fresh,

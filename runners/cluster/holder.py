@@ -118,7 +118,7 @@ class ModelHolder:
         budget = Budget(task.tokens, self._say)
         measured = measure_block(self.loaded, task.items, cells, sweep, budget)
         said, self.said = self.said, []
-        return Done(measured, checked(sweep, cells), budget.tokens, said)
+        return Done(measured, checked(sweep, cells, self.loaded), budget.tokens, said)
 
     def _say(self, line: str) -> None:
         self.said.append(line)
