@@ -63,7 +63,7 @@ class Budget:
         return []
 
     def _halve(self, full: Sequence[TokenisedItem]) -> None:
-        longest = max(item.decision + 1 for item in full)
+        longest = max(item.width for item in full)
         if len(full) == 1:
             raise Refused(
                 f"item {full[0].item_id}: its {longest} tokens alone do not fit into memory; load "

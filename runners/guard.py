@@ -94,7 +94,7 @@ class GuardedSweep:
         """Return how a result differs from the reference path; None where it does not."""
         from runners.selfcheck import self_check, tolerance
 
-        length = max(item.decision for item in items)
+        length = max(item.width for item in items)
         kind = (name, scope, sum(len(rows) for rows in births.values()))
         if length <= self.longest.get(kind, 0) or not births:
             return None
