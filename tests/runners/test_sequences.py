@@ -10,6 +10,7 @@ import torch
 
 from runners.answers import Answers
 from runners.architecture import parts
+from runners.chains import sweep
 from runners.reference import measure
 from runners.reference_sweep import reference_sweep
 from runners.replay import replay_sweep
@@ -18,7 +19,7 @@ from runners.selfcheck import tolerance
 from runners.sequences import Side, Told, joined
 from tests.runners.completions import UNEQUAL, several
 from tests.runners.differences import largest_differences
-from tests.runners.families import MIXED, random_births, random_model, stand_in, tiny
+from tests.runners.families import CONFIGS, MIXED, random_births, random_model, stand_in, tiny
 
 SCOPES = ("answer", "decision", "prompt", "all")
 torch.set_num_threads(1)
@@ -101,6 +102,12 @@ def test_letters_are_read_from_one_position_whatever_follows_them():
 @pytest.mark.parametrize("scope", SCOPES)
 def test_replay_equals_the_reference_path(name, scope):
     held_equal(tiny(name), scope, replay_sweep)
+
+
+@pytest.mark.parametrize("scope", ["answer", "decision"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_chains_equal_the_reference_path_on_every_family(name, scope):
+    held_equal(tiny(name), scope, sweep)
 
 
 @pytest.mark.parametrize(
