@@ -8,10 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from runners import chains, prefix, weave
 from runners.answers import Answers
 from runners.architecture import parts
+from runners.batches import batches
 from runners.chains import sweep
-from runners.reference import measure
+from runners.extraction import read_activations
+from runners.guard import GuardedSweep
+from runners.reference import measure, reference_activations
 from runners.reference_sweep import reference_sweep
 from runners.replay import replay_sweep
 from runners.resume import steered_positions
@@ -21,7 +25,9 @@ from tests.runners.completions import UNEQUAL, several
 from tests.runners.differences import largest_differences
 from tests.runners.families import CONFIGS, MIXED, random_births, random_model, stand_in, tiny
 
-SCOPES = ("answer", "decision", "prompt", "all")
+LATE = ("answer", "decision")
+SCOPES = (*LATE, "prompt", "all")
+TELLING = ("llama", "gemma2", "gpt2", "qwen2", "mistral (window 6)", "llama4_text (chunk 8)")
 torch.set_num_threads(1)
 
 
@@ -104,8 +110,15 @@ def test_replay_equals_the_reference_path(name, scope):
     held_equal(tiny(name), scope, replay_sweep)
 
 
-@pytest.mark.parametrize("scope", ["answer", "decision"])
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("scope", LATE)
+@pytest.mark.parametrize("name", TELLING)
+def test_chains_equal_the_reference_path(name, scope):
+    held_equal(tiny(name), scope, sweep)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scope", LATE)
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name not in TELLING])
 def test_chains_equal_the_reference_path_on_every_family(name, scope):
     held_equal(tiny(name), scope, sweep)
 
@@ -154,3 +167,100 @@ def test_half_precision_replays_stay_within_its_tolerance():
     slow = reference_sweep(loaded, UNEQUAL, births, "all")
     gap = (fast.steered[1].logit_diff - slow.steered[1].logit_diff).abs().max()
     assert gap <= tolerance(torch.bfloat16, float(slow.steered[1].largest.max()))
+
+
+def test_where_every_completion_has_one_token_no_chain_is_longer_than_for_letters():
+    loaded, births = tiny("llama"), random_births(tiny("llama"))
+    one = [replace(i, positive=i.positive[:1], negative=i.negative[:1]) for i in MIXED]
+    rows = rows_through(loaded, lambda: sweep(loaded, one, births, "decision"))
+    text = [replace(item, sequence=True) for item in one]
+    assert rows_through(loaded, lambda: sweep(loaded, text, births, "decision")) == rows
+    longer = rows_through(loaded, lambda: sweep(loaded, UNEQUAL, births, "decision"))
+    assert longer[-1] > rows[-1]
+
+
+def rows_through(loaded, run):
+    """Return how many rows each block's attention meets, block by block."""
+    seen = []
+    handles = [
+        block.self_attn.q_proj.register_forward_pre_hook(
+            lambda _m, args: seen.append(args[0].shape[1])
+        )
+        for block in parts(loaded.model).blocks
+    ]
+    run()
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+@pytest.mark.parametrize("scope", LATE)
+@pytest.mark.parametrize("name", ["llama", "gemma2"])
+def test_many_chains_in_several_passes(name, scope, monkeypatch):
+    loaded = tiny(name)
+    births = {layer: rows.repeat(3, 1) for layer, rows in random_births(loaded).items()}
+    whole = sweep(loaded, UNEQUAL, births, scope)
+    monkeypatch.setattr(chains, "ROWS", 40)
+    monkeypatch.setattr(weave, "ROWS", 24)
+    cut = sweep(loaded, UNEQUAL, births, scope)
+    for layer in births:
+        for one, other in zip(whole.steered[layer], cut.steered[layer], strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+def test_a_beginning_that_prompts_share_is_computed_once(monkeypatch):
+    monkeypatch.setitem(prefix.WORTH, "cpu", 0)
+    loaded = tiny("llama")
+    alike = [replace(item, prompt=(*range(3, 12), *item.prompt)) for item in UNEQUAL]
+    with prefix.sharing(loaded, alike):
+        held_equal(loaded, "answer", sweep, alike)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "opt"])
+def test_padding_at_the_end_of_a_stem_may_lie_beyond_the_context(name):
+    items = several([124, 118], [1, 1], [(1, 2), (5, 4)])
+    assert max(item.length for item in items) < 128 < 125 + 3 + 4
+    held_equal(tiny(name), "answer", sweep, items, random_births(tiny(name), [1]))
+
+
+def test_batches_keep_to_the_budget_with_both_tails():
+    items = several([20] * 6, [1] * 6, [(5, 5)] * 6)
+    assert items[0].width == 21 + 8
+    assert [len(batch) for batch in batches(items, 2 * 29)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2", "mamba"])
+def test_activations_are_read_at_the_first_tokens_that_differ(name):
+    loaded = tiny(name)
+    read = read_activations(loaded, UNEQUAL, 60)
+    for i, item in enumerate(UNEQUAL):
+        positive, negative = reference_activations(loaded, item)
+        torch.testing.assert_close(read.positive[i], positive, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(read.negative[i], negative, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_guard_looks_at_whole_completions_and_passes(scope):
+    loaded, said = tiny("qwen2"), []
+    guarded = GuardedSweep("unit", said.append)
+    result = guarded(loaded, UNEQUAL, random_births(loaded, [0, 2]), scope)
+    assert not said
+    assert len(guarded.checks) >= 5
+    for check, _, _ in guarded.checks:
+        if check.layer is not None:
+            found = result.steered[check.layer].logit_diff[check.item, check.row]
+            assert float(found) == check.fast
+
+
+def test_the_guard_sees_a_tail_that_is_read_one_token_off(monkeypatch):
+    loaded, said = tiny("qwen2"), []
+    own = chains.Place
+
+    def off(owner, batch, row, token):
+        return own(owner, batch, row - 1, token)
+
+    monkeypatch.setattr(chains, "Place", off)
+    guarded = GuardedSweep("unit", said.append)
+    guarded(loaded, UNEQUAL, random_births(loaded, [0, 2]), "answer")
+    assert "differs from the reference path" in said[0]
+    assert guarded.distrusted == {"chains"}
