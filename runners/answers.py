@@ -19,14 +19,16 @@ VOCABULARY = 16384
 
 
 class Answers(NamedTuple):
-    """What a model says at the decision position, float32 on the CPU, all of the same shape."""
+    """What a model says of the two completions, float32 on the CPU, all of the same shape."""
 
     logit_diff: Tensor
-    """logit(positive) - logit(negative), of the first tokens in which the completions differ."""
+    """logit(positive) - logit(negative), of the first tokens in which the completions differ; where
+    more tokens are scored, log p(positive) - log p(negative) from there on."""
     answer_logmass: Tensor
-    """log(p(positive) + p(negative))."""
+    """log(p(positive) + p(negative)), from the decision position on."""
     largest: Tensor
-    """The larger of the two logits in absolute value."""
+    """What rounding is relative to: the larger of the two logits in absolute value; where more
+    tokens are scored `runners.sequences.joined` adds theirs."""
 
 
 def answers(
@@ -55,12 +57,25 @@ def answers(
 
 def log_probabilities(model: nn.Module, hidden: Tensor, tokens: Sequence[int]) -> Tensor:
     """Return log p(token) for each row of `hidden` [N, d_model], float32 [N] on the CPU."""
+    return token_scores(model, hidden, torch.tensor(tokens))[0]
+
+
+def token_scores(model: nn.Module, hidden: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log p of `tokens` [N] for the rows of `hidden` [N, d_model], and what rounds them.
+
+    That is the larger, in absolute value, of logit and log of all summed exponentials; both are
+    float32 [N] on the CPU.
+    """
     head = Head(model)
-    unique = sorted(set(tokens))
-    place = torch.tensor([[unique.index(token)] for token in tokens])
-    logits = head.logits(hidden, unique)
-    chosen = logits.gather(1, place.to(logits.device))[:, 0]
-    return (chosen - head.log_total(hidden)).float().cpu()
+    chosen = torch.cat(
+        [
+            head.of_each(rows, some)
+            for rows, some in zip(torch.split(hidden, ROWS), torch.split(tokens, ROWS), strict=True)
+        ]
+    )
+    total = head.log_total(hidden)
+    size = torch.maximum(chosen.abs(), total.abs())
+    return (chosen - total).float().cpu(), size.float().cpu()
 
 
 class Head:
@@ -93,6 +108,12 @@ class Head:
             return torch.cat([self._whole(part)[:, rows] for part in torch.split(hidden, ROWS)])
         swapped = self._rows(rows)
         return torch.cat([self._call(part, swapped) for part in torch.split(hidden, ROWS)])
+
+    def of_each(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Return for each row of `hidden` [N, d_model] the logit of its own token, [N]."""
+        unique, place = torch.unique(tokens, return_inverse=True)
+        logits = self.logits(hidden, unique.tolist())
+        return logits.gather(1, place[:, None].to(logits.device))[:, 0]
 
     def log_total(self, hidden: Tensor) -> Tensor:
         """Return log of the summed exponentials [N] over the whole vocabulary."""

@@ -29,12 +29,12 @@ def batches(items: Sequence[TokenisedItem], tokens_per_batch: int) -> list[list[
     """
 
     def key(i: int) -> tuple[int, int, int]:
-        return len(items[i].shared), items[i].decision, i
+        return len(items[i].shared), items[i].width, i
 
     cut: list[list[int]] = []
     for i in sorted(range(len(items)), key=key):
         alike = cut and len(items[cut[-1][0]].shared) == len(items[i].shared)
-        padded = (items[i].decision + 1) * (len(cut[-1]) + 1) if cut else 0
+        padded = items[i].width * (len(cut[-1]) + 1) if cut else 0
         if alike and padded <= tokens_per_batch:
             cut[-1].append(i)
         else:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from runners.load import LoadedModel
     from specs.schema import Concept, Variant
 
-SCORE = "decision"
-"""The score of `letter` and `yes_no`: logits of the first tokens in which completions differ."""
+SCORES = {"letter": "decision", "yes_no": "decision", "text": "sequence"}
+"""The score of each answer format. `decision`: the logits of the first tokens in which completions
+differ; `sequence`: the log-probabilities of all their tokens from there on, summed."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,25 @@ class Bench:
     variants: dict[str, Variant]
     _tokenised: dict[str, Tokenised] = field(default_factory=dict)
 
+    @property
+    def score(self) -> str:
+        """How completions are scored: what SCORES says of the concept's answer format."""
+        return SCORES[self.concept.answer_format]
+
     def tokenised(self, variant: str) -> Tokenised:
         """Return every item of the dataset under `variant`."""
         if variant not in self._tokenised:
             built = self.dataset.variants[variant]
             self._warn(built.rows, variant)
-            results = tokenise_rows(self.loaded, built.rows, self.variants[variant])
+            results = tokenise_rows(
+                self.loaded, built.rows, self.variants[variant], self.score == "sequence"
+            )
             fit = {item.item_id: item for item in results if isinstance(item, TokenisedItem)}
             unfit = {r.item_id: r.reason for r in results if not isinstance(r, TokenisedItem)}
             self._tokenised[variant] = Tokenised(
                 built.variant_id,
                 evaluation_id(
-                    self.loaded.model_id, self.dataset.dataset_id, built.variant_id, SCORE
+                    self.loaded.model_id, self.dataset.dataset_id, built.variant_id, self.score
                 ),
                 fit,
                 unfit,

@@ -101,7 +101,7 @@ class GuardedSweep:
         from runners.selfcheck import arithmetic, self_check, tolerance
         from runners.verdict import routes
 
-        length = max(item.decision for item in items)
+        length = max(item.width for item in items)
         chains = tuple((layer, len(rows)) for layer, rows in sorted(births.items()))
         kind = (name, scope, chains)
         if length <= self.longest.get(kind, 0) or not births:

@@ -17,12 +17,12 @@ from runners.hooks import reading
 
 if TYPE_CHECKING:
     from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.positions import Line
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Prompts with their shared answer tokens, left-padded to S slots."""
+    """Prompts with their shared answer tokens and tails, left-padded to S slots."""
 
     ids: Tensor
     """int64 [B, S]."""
@@ -32,16 +32,16 @@ class Prompts:
     """bool [B, S]: the positions of the scope."""
 
     @classmethod
-    def of(cls, items: Sequence[TokenisedItem], scope: str, device: torch.device) -> Prompts:
-        """Return the prompts of `items`, with the positions that `scope` steers."""
-        longest = 1 + max(item.decision for item in items)
-        ids = torch.zeros(len(items), longest, dtype=torch.long)
+    def of(cls, lines: Sequence[Line], scope: str, device: torch.device) -> Prompts:
+        """Return what `lines` hold, with the positions that `scope` steers."""
+        longest = max(len(line.tokens) for line in lines)
+        ids = torch.zeros(len(lines), longest, dtype=torch.long)
         attended, steered = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
-        for row, item in enumerate(items):
-            pad = longest - 1 - item.decision
-            ids[row, pad:] = torch.tensor([*item.prompt, *item.shared])
+        for row, line in enumerate(lines):
+            pad = longest - len(line.tokens)
+            ids[row, pad:] = torch.tensor(line.tokens)
             attended[row, pad:] = 1
-            positions = steered_positions(item, scope)
+            positions = steered_positions(line, scope)
             steered[row, pad + positions.start : pad + positions.stop] = True
         return cls(ids.to(device), attended.to(device), steered.to(device))
 
@@ -60,26 +60,27 @@ class Prompts:
         return asked
 
 
-def companies(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> list[list[int]]:
-    """Return indices of the items that may share a batch, in order of length.
+def companies(loaded: LoadedModel, lines: Sequence[Line]) -> list[list[int]]:
+    """Return indices of the lines that may share a batch, in order of length.
 
     All of them, or those of equal length where the model cannot be trusted with padding.
     """
-    padded = way(loaded.model, 1 + max(item.decision for item in items)).padded
+    lengths = [len(line.tokens) for line in lines]
+    padded = way(loaded.model, max(lengths)).padded
     found: dict[int, list[int]] = defaultdict(list)
-    for i in sorted(range(len(items)), key=lambda i: (items[i].decision, i)):
-        found[0 if padded else items[i].decision].append(i)
+    for i in sorted(range(len(lines)), key=lambda i: (lengths[i], i)):
+        found[0 if padded else lengths[i]].append(i)
     return list(found.values())
 
 
-def steered_positions(item: TokenisedItem, scope: str) -> range:
-    """Return the positions of prompt and shared tokens that `scope` steers (DESIGN 1)."""
-    last, decision = len(item.prompt) - 1, item.decision
+def steered_positions(line: Line, scope: str) -> range:
+    """Return the positions of a line that `scope` steers (DESIGN 1)."""
+    last, end = len(line.item.prompt) - 1, len(line.tokens)
     return {
-        "all": range(decision + 1),
+        "all": range(end),
         "prompt": range(last + 1),
-        "answer": range(last, decision + 1),
-        "decision": range(decision, decision + 1),
+        "answer": range(last, end),
+        "decision": range(line.item.decision, end),
     }[scope]
 
 

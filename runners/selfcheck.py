@@ -80,8 +80,8 @@ def self_check(
     slots instead of looking at its mask (as gpt_neo does), the chains in the highest slots go wrong
     first.
     """
-    longest = max(range(len(items)), key=lambda i: items[i].decision)
-    shortest = min(range(len(items)), key=lambda i: items[i].decision)
+    longest = max(range(len(items)), key=lambda i: items[i].width)
+    shortest = min(range(len(items)), key=lambda i: items[i].width)
     scale = _scale(result)
     unsteered = float(result.unsteered.logit_diff[longest])
     reference = measure(loaded, items[longest], scope)

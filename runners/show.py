@@ -29,6 +29,8 @@ class Shown:
     """Its row of `items`."""
     row: dict[str, Any]
     """Its row of the variant."""
+    sequence: bool
+    """Whether all tokens of its completions are scored."""
 
 
 class Token(NamedTuple):
@@ -54,12 +56,13 @@ def find(text: str, variant: str, catalog: Catalog, settings: Settings) -> Shown
         item_id = text
     spec = catalog.get("variants", variant)
     from builders.build import build
+    from runners.bench import SCORES
 
     dataset = build(concept, [spec], settings)
     item = _item(dataset, item_id)
     rows = dataset.variants[variant].rows.to_pylist()
     row = next(row for row in rows if row["item_id"] == item["item_id"])
-    return Shown(concept.name, spec, item, row)
+    return Shown(concept.name, spec, item, row, SCORES[concept.answer_format] == "sequence")
 
 
 def _concept_with(item_id: str, settings: Settings) -> str:
@@ -126,22 +129,24 @@ def tokens(speaks: Speaks, item: TokenisedItem) -> list[Token]:
     activations are read; `steered(SCOPE)`, positions that a scope steers.
     """
     stem = [*item.prompt, *item.shared]
+    positive, negative = (item.decision + len(tail) for tail in item.tails)
     return [
-        *_tokens(speaks, stem, 0, item),
-        *_tokens(speaks, item.positive, len(stem), item, "positive"),
-        *_tokens(speaks, item.negative, len(stem), item, "negative"),
+        *_tokens(speaks, stem, 0, item, item.decision),
+        *_tokens(speaks, item.positive, len(stem), item, positive, "positive"),
+        *_tokens(speaks, item.negative, len(stem), item, negative, "negative"),
     ]
 
 
 def _tokens(
-    speaks: Speaks, ids: Sequence[int], start: int, item: TokenisedItem, *marks: str
+    speaks: Speaks, ids: Sequence[int], start: int, item: TokenisedItem, end: int, *marks: str
 ) -> Iterator[Token]:
+    """Yield tokens from position `start` on; scopes steer up to position `end`."""
     pieces = speaks.tokenizer.convert_ids_to_tokens(list(ids))
     for index, (token, piece) in enumerate(zip(ids, pieces, strict=True), start):
-        yield Token(index, token, str(piece), (*marks, *_marks(index, item)))
+        yield Token(index, token, str(piece), (*marks, *_marks(index, item, end)))
 
 
-def _marks(index: int, item: TokenisedItem) -> Iterator[str]:
+def _marks(index: int, item: TokenisedItem, end: int) -> Iterator[str]:
     last, decision = len(item.prompt) - 1, item.decision
     if index == last:
         yield "prompt-end"
@@ -149,7 +154,7 @@ def _marks(index: int, item: TokenisedItem) -> Iterator[str]:
         yield "decision"
     if index == decision + 1:
         yield "read"
-    if last <= index <= decision:
+    if last <= index <= end:
         yield "steered(answer)"
-    if index == decision:
+    if decision <= index <= end:
         yield "steered(decision)"

@@ -61,9 +61,8 @@ def _as_model(model: str, shown: Shown, catalog: Catalog, settings: Settings) ->
     except Refused as refused:
         raise Refused(*(refusals or refused.faults)) from None
     row = shown.row
-    found = tokenise(
-        speaks, row["messages"], row["answer_prefix"], row["positive"], row["negative"]
-    )
+    answer = row["answer_prefix"], row["positive"], row["negative"]
+    found = tokenise(speaks, row["messages"], *answer, sequence=shown.sequence)
     if isinstance(found, TokenisedItem):
         _print(tokens(speaks, found))
     else:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 FEWEST, MOST = 32, 256
 """Chains that meet in one attention: fewer would read the weights too often, and the masks of more
 grow with their square."""
+ROWS = 2 * MOST
+"""Rows of chains that meet in one attention, at most: long completions leave room for few."""
 Read = Callable[[int, Tensor], None]
 """Hears of a layer and its block's output [B, rows, d_model]."""
 
@@ -78,19 +80,22 @@ def weave(
     padded = Padded.of([row[common:] for row in trunks], common, loaded.device)
     full = ghost(loaded, padded.attended.shape[1])
     room = max(FEWEST, min(MOST, padded.attended.shape[1] // len(stem.parents)))
+    room = min(room, max(1, ROWS // len(stem.parents)))
     copies = 1 + sum(len(rows) for rows in births.values())
     calls = recorded(found, padded.arguments(cache))
     chained = ChainArguments(stem, min(room, copies))
     loom = _Loom(calls, cache, full, chained, births, apart > 0, read, read_trunks)
     ids = torch.tensor(stems, device=loaded.device)
     ok = padded.attended
+    positions = ok.sum(1)[:, None] + torch.tensor(stem.depth, device=loaded.device)
     with ExitStack() as stack:
         for layer, block in enumerate(found.blocks):
             stack.enter_context(replaced(block, loom.forward(layer, block)))
         output = found.decoder(
             input_ids=ids,
             attention_mask=torch.cat([ok, torch.ones_like(ids)], 1),
-            position_ids=ok.sum(1)[:, None] + torch.tensor(stem.depth, device=loaded.device),
+            # Only what pads a stem at its ends can lie beyond the context.
+            position_ids=positions.clamp(max=loaded.context - 1),
             past_key_values=full,
             use_cache=True,
         )

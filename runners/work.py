@@ -48,7 +48,7 @@ class Block:
 
     def prompt_tokens(self) -> int:
         """Tokens that go through the model once per scope."""
-        return sum(item.decision + 1 for item in self.items)
+        return sum(item.width for item in self.items)
 
     def chain_tokens(self) -> float:
         """Steered tokens in units of a full pass through all blocks (the bound of DESIGN 5).
@@ -57,8 +57,8 @@ class Block:
         prompt where the scope touches it.
         """
         n_layers = self.unit.bench.loaded.n_layers
-        chain = sum(1 + len(item.shared) for item in self.items)
-        whole = self.prompt_tokens()
+        chain = sum(1 + len(item.shared) + sum(map(len, item.tails)) for item in self.items)
+        whole = sum(len(line.tokens) for item in self.items for line in item.lines)
         return sum(
             (n_layers - 1 - cell.layer) / n_layers * (chain if cell.run.scope in LATE else whole)
             for cell in self.cells

@@ -124,7 +124,7 @@ def test_equals_chains(scope):
     ],
 )
 def test_positions_of_each_scope(scope, expected):
-    assert steered_positions(random_items([9], [2])[0], scope) == expected
+    assert steered_positions(random_items([9], [2])[0].lines[0], scope) == expected
 
 
 def test_scopes_agree_where_they_steer_the_same_positions_and_nowhere_else():
