@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from specs.schema import Variant
     from specs.settings import Settings
 
+SCOPES = ("answer", "decision", "prompt", "all")
 ITEM_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -142,6 +143,8 @@ def _tokens(
 
 
 def _marks(index: int, item: TokenisedItem) -> Iterator[str]:
+    from runners.resume import steered_positions
+
     last, decision = len(item.prompt) - 1, item.decision
     if index == last:
         yield "prompt-end"
@@ -149,7 +152,6 @@ def _marks(index: int, item: TokenisedItem) -> Iterator[str]:
         yield "decision"
     if index == decision + 1:
         yield "read"
-    if last <= index <= decision:
-        yield "steered(answer)"
-    if index == decision:
-        yield "steered(decision)"
+    for scope in SCOPES:
+        if index in steered_positions(item, scope):
+            yield f"steered({scope})"
