@@ -11,11 +11,12 @@ from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
-    from runners.positions import Speaks, TokenisedItem
+    from runners.positions import Line, Speaks, TokenisedItem
     from specs.catalog import Catalog
     from specs.schema import Variant
     from specs.settings import Settings
 
+SCOPES = ("answer", "decision", "prompt", "all")
 ITEM_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -129,24 +130,27 @@ def tokens(speaks: Speaks, item: TokenisedItem) -> list[Token]:
     activations are read; `steered(SCOPE)`, positions that a scope steers.
     """
     stem = [*item.prompt, *item.shared]
-    positive, negative = (item.decision + len(tail) for tail in item.tails)
+    lines = item.lines
     return [
-        *_tokens(speaks, stem, 0, item, item.decision),
-        *_tokens(speaks, item.positive, len(stem), item, positive, "positive"),
-        *_tokens(speaks, item.negative, len(stem), item, negative, "negative"),
+        *_tokens(speaks, stem, 0, lines[0]),
+        *_tokens(speaks, item.positive, len(stem), lines[0], "positive"),
+        *_tokens(speaks, item.negative, len(stem), lines[-1], "negative"),
     ]
 
 
 def _tokens(
-    speaks: Speaks, ids: Sequence[int], start: int, item: TokenisedItem, end: int, *marks: str
+    speaks: Speaks, ids: Sequence[int], start: int, line: Line, *marks: str
 ) -> Iterator[Token]:
-    """Yield tokens from position `start` on; scopes steer up to position `end`."""
+    """Yield tokens from position `start` on of what goes through the model as `line`."""
     pieces = speaks.tokenizer.convert_ids_to_tokens(list(ids))
     for index, (token, piece) in enumerate(zip(ids, pieces, strict=True), start):
-        yield Token(index, token, str(piece), (*marks, *_marks(index, item, end)))
+        yield Token(index, token, str(piece), (*marks, *_marks(index, line)))
 
 
-def _marks(index: int, item: TokenisedItem, end: int) -> Iterator[str]:
+def _marks(index: int, line: Line) -> Iterator[str]:
+    from runners.resume import steered_positions
+
+    item = line.item
     last, decision = len(item.prompt) - 1, item.decision
     if index == last:
         yield "prompt-end"
@@ -154,7 +158,6 @@ def _marks(index: int, item: TokenisedItem, end: int) -> Iterator[str]:
         yield "decision"
     if index == decision + 1:
         yield "read"
-    if last <= index <= end:
-        yield "steered(answer)"
-    if decision <= index <= end:
-        yield "steered(decision)"
+    for scope in SCOPES:
+        if index in steered_positions(line, scope):
+            yield f"steered({scope})"

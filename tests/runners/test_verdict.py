@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from runners import guard, verdict
+from runners import verdict
 from runners.guard import GuardedSweep
 from runners.selfcheck import Check, tolerance
 from runners.verdict import judged, routes, tell
@@ -96,4 +96,3 @@ def test_the_guard_lets_a_router_tip_once(
     assert tolerance(loaded.dtype, 5.0) < 1
     guarded(loaded, MIXED, random_births(loaded, [1]), "answer")
     assert guarded.trusted == trusted
-    assert guard.SERVES
