@@ -84,6 +84,17 @@ def begin(loaded: LoadedModel, rows: Rows, apart: int) -> tuple[int, DynamicCach
     return own, _sliced(cache, len(rows), own)
 
 
+def saved_tokens(loaded: LoadedModel, rows: Rows, apart: int) -> int:
+    """Return how many tokens need not be computed where all batches of `rows` are shared.
+
+    `apart` tokens are left of each row, as in `begin`.
+    """
+    same = max(0, common_length(rows, apart))
+    saved = (len(rows) - 1) * same
+    worth = saved >= max(1, WORTH.get(loaded.device.type, ELSEWHERE))
+    return saved if worth and _allowed(_empty(loaded)) else 0
+
+
 def extend(
     loaded: LoadedModel, rows: Rows, start: int, cache: DynamicCache
 ) -> tuple[Tensor, Tensor]:
