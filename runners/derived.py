@@ -113,15 +113,16 @@ class Deriver:
         if draw.kind == "random":
             length = parent.raw_length[layer] * parent.factor[layer]
             d_model = self.fitter.bench.loaded.d_model
-            return Raw(length * gaussian_direction(draw.seed, draw.number, layer, d_model), 1.0)
+            key = (draw.seed, draw.number, layer, parent.vector_id)
+            return Raw(length * gaussian_direction(*key, d_model), 1.0)
         training = self.fitter.training(self.variant)
         positive, negative = training.positive[:, layer], training.negative[:, layer]
-        key = (training.questions, draw.seed, draw.number)
+        drawn = (training.questions, draw.seed, draw.number)
         if draw.kind == RESAMPLE:
-            rows = resampled_rows(*key)
+            rows = resampled_rows(*drawn)
             raw = FITS[parent.method](positive[rows], negative[rows])
         else:
-            raw = label_shuffled(positive - negative, *key)
+            raw = label_shuffled(positive - negative, *drawn)
         return Raw(raw, parent.factor[layer])
 
     def _vector(self, identity: str, draw: Draw, stored: Stored | None) -> SteeringVector:

@@ -139,7 +139,7 @@ class Fitter:
         """Return a vector made before, here or in an earlier run, under the name asked for now."""
         loaded = self.bench.loaded
         found = self._made.get(identity) or vectors.load(
-            self.home, identity, loaded.model_id, loaded.d_model
+            self.home, identity, loaded.model_id, loaded.d_model, self.provenance
         )
         if found:
             self._made[identity] = found = replace(found, name=name)

@@ -89,6 +89,17 @@ def _run(loaded: LoadedModel, tokens: Sequence[int], cache: DynamicCache) -> Non
     parts(loaded.model.eval()).decoder(**padded.arguments(cache))
 
 
+def saved_tokens(loaded: LoadedModel, rows: Rows, apart: int) -> int:
+    """Return how many tokens need not be computed where all batches of `rows` are shared.
+
+    `apart` tokens are left of each row, as in `begin`.
+    """
+    same = max(0, common_length(rows, apart))
+    saved = (len(rows) - 1) * same
+    worth = saved >= max(1, WORTH.get(loaded.device.type, ELSEWHERE))
+    return saved if worth and _allowed(empty_cache(loaded)) else 0
+
+
 def common_length(rows: Rows, apart: int) -> int:
     """Return with how many tokens all rows begin alike, at most so that `apart` are left of each.
 

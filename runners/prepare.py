@@ -11,6 +11,7 @@ from runners.bench import Bench
 from runners.campaign import Campaign
 from runners.combinations import Combination
 from runners.console import say
+from runners.encoding import tokenizer_sha256
 from runners.execution import versions
 from runners.fitting import BASE, Fitter
 from specs.faults import Refused
@@ -85,6 +86,7 @@ def _provenance(loaded: LoadedModel) -> dict[str, str]:
     about = ("source", "revision", "dtype", "template", "chat_template_sha256", "system_role")
     return {
         **{f"model.{key}": str(loaded.row[key]) for key in about},
+        "model.tokenizer_sha256": tokenizer_sha256(loaded.tokenizer),
         **{f"version.{name}": version for name, version in versions().items()},
     }
 

@@ -12,6 +12,7 @@ from runners.console import bar, say
 from runners.execution import now
 from runners.executor import rows_of
 from runners.measure import new_baselines
+from specs.faults import Refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,7 +84,8 @@ class Step:
                 progress.advance(len(result.block.items))
         if todo:
             self._stage_finish()
-        take_in(settings)
+        if take_in(settings):
+            self._refuse_missing(name, units)
 
     def verify(self, units: Sequence[Unit]) -> None:
         """Measure random stored rows again and keep the comparison, then say or refuse it."""
@@ -100,6 +102,18 @@ class Step:
             stage(home, "verification", {k: arrow_table(k, v) for k, v in rows.items()})
             take_in(self.campaign.settings)
         tell(found, self.campaign.loaded)
+
+    def _refuse_missing(self, name: str, units: Sequence[Unit]) -> None:
+        """Refuse to go on where what was measured did not all arrive in the warehouse."""
+        home = self.campaign.settings.home
+        left = work.blocks(units, work.done(home, units))
+        if left:
+            cells = sum(len(block.items) * len(block.cells) for block in left)
+            raise Refused(
+                f"{name}: {cells:,} measurements in {len(left)} block(s) did not arrive in the "
+                f"warehouse, for their staged files were damaged (kept in {home / 'staged'}"
+                "/refused); run the same command again, it measures what is missing"
+            )
 
     def _keep(self, result: Result, stored: Mapping[str, float], outcome: Outcome) -> None:
         """Stage one measured block, and count it."""
@@ -201,7 +215,11 @@ class Step:
         if works or is_new(home, relations):
             relations["execution"] = arrow_table("execution", [self.execution])
             stage(home, f"plan-{self.campaign.loaded.model_id}", relations)
-            take_in(self.campaign.settings)
+            if take_in(self.campaign.settings) and is_new(home, relations):
+                raise Refused(
+                    f"the plan did not arrive in the warehouse, for its staged file was damaged "
+                    f"(kept in {home / 'staged'}/refused); run the same command again"
+                )
 
     def _stage_finish(self) -> None:
         from warehouse.relations import arrow_table
@@ -211,12 +229,17 @@ class Step:
         stage(self.campaign.settings.home, "execution", {"execution": finished})
 
 
-def take_in(settings: Settings) -> None:
-    """Ingest what is staged; a damaged staged file is named, and its block measured again."""
+def take_in(settings: Settings) -> int:
+    """Ingest what is staged; return how many damaged files were set aside, each named.
+
+    Their blocks are measured again: by this run where they were left by another, else by the next.
+    """
     from warehouse.ingest import ingest
     from warehouse.migrate import bring_up
 
     for name in bring_up(settings.home):
         say(f"warehouse brought up to date: {name}")
-    for line in ingest(settings.home).refused:
+    refused = ingest(settings.home).refused
+    for line in refused:
         say(f"Warning: {line}")
+    return len(refused)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FORMAT = "steerhouse-vector-1"
 HOOK = "decoder block output (residual stream)"
+SCOPE = "answer, unless the run says otherwise: from the last prompt token on"
+FITS_HERE = ("model.tokenizer_sha256", "model.chat_template_sha256")
+"""What a file's header must agree on with the model that is here, where it says it."""
 SIGN = "adding it with a positive multiplier raises the positive completion"
 DEGENERATE = 1e-4
 """A raw vector shorter than this share of the residual norm has no direction to speak of."""
@@ -79,6 +82,11 @@ def save(home: Path, vector: SteeringVector, provenance: Mapping[str, str]) -> P
         "hook": HOOK,
         "sign": SIGN,
         "operator": "add",
+        "scope": SCOPE,
+        "layers": ",".join(map(str, sorted(vector.directions))),
+        "norm": vector.norm,
+        "model_id": vector.model_id,
+        "dataset_ids": ",".join(dict.fromkeys(fit.dataset_id for fit in vector.fits)),
         "vector": canonical_json(_description(vector)),
         **provenance,
     }
@@ -91,15 +99,21 @@ def save(home: Path, vector: SteeringVector, provenance: Mapping[str, str]) -> P
     return path
 
 
-def load(home: Path, vector_id: str, model_id: str, d_model: int) -> SteeringVector | None:
-    """Return a vector saved earlier, or None where there is none.
+def load(
+    home: Path,
+    vector_id: str,
+    model_id: str,
+    d_model: int,
+    provenance: Mapping[str, str] | None = None,
+) -> SteeringVector | None:
+    """Return a vector saved earlier, or None where there is none; `provenance` as for `save`.
 
     Raises:
         Refused: the file is damaged, or says that it belongs elsewhere.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = path_of(home, vector_id)
+    path, here = path_of(home, vector_id), provenance or {}
     if not path.exists():
         return None
     try:
@@ -119,6 +133,7 @@ def load(home: Path, vector_id: str, model_id: str, d_model: int) -> SteeringVec
             ("vector_id", description.get("vector_id"), vector_id),
             ("model_id", description.get("model_id"), model_id),
             ("width", {t.shape[-1] for t in tensors.values()}, {d_model}),
+            *((key, header[key], here[key]) for key in FITS_HERE if key in header and key in here),
         )
         if found != wanted
     ]

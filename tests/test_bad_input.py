@@ -322,6 +322,37 @@ def test_truncated_staged_file_is_set_aside_and_measured_again(measured: Path) -
     assert list((measured / "data" / "staged" / "refused").rglob("*.parquet"))
 
 
+@pytest.mark.parametrize("key", ["/validation-", "/test-", "plan-"])
+def test_a_file_damaged_in_the_run_ends_it_with_one_line(
+    place: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """What was measured is missing then: exit code 1; the same command measures it again."""
+    import warehouse.staged
+    from steerhouse import cli
+
+    own = warehouse.staged.stage
+
+    def damaging(home: Path, name: str, relations: object) -> Path:
+        path = own(home, name, relations)  # type: ignore[arg-type]
+        if key in f"/{name}":
+            path.write_bytes(path.read_bytes()[:-9])
+        return path
+
+    args = (*ADHOC, "--model", "reference", "--limit", "2")
+    with monkeypatch.context() as context:
+        context.setattr(warehouse.staged, "stage", damaging)
+        line = refused(*args)
+    assert "did not arrive in the warehouse" in line
+    assert line.count("Error: ") == 1
+    done = click.testing.CliRunner().invoke(cli, ["--specs", "specs", *args])
+    assert done.exit_code == 0, done.output
+    with duckdb.connect(str(place / "data" / "warehouse.duckdb"), read_only=True) as connection:
+        ((missing, asked),) = connection.execute(
+            "select sum(n_missing), sum(n_asked) from coverage"
+        ).fetchall()
+    assert missing == 0 < asked
+
+
 def test_two_runs_at_once_measure_everything_once(place: Path) -> None:
     import subprocess
 

@@ -188,6 +188,32 @@ def test_every_seed_draws_nulls_of_its_own(tmp_path: Path) -> None:
     ) == [(0, 2), (1, 2)]
 
 
+def test_concepts_have_random_nulls_of_their_own(tmp_path: Path) -> None:
+    """A family of verdicts takes its nulls to be independent: no direction serves two concepts."""
+    text = (
+        "layers: [3]\nlimit: 2\nsplits: [test]\nnulls: {random: 3}\ninclude: [{concept: proud}]\n"
+    )
+    done = quick(tmp_path, "family", text)
+    assert done.returncode == 0, done.stderr
+    ((n, cosine),) = ask(
+        tmp_path,
+        """
+        with direction as (
+            select vector_id, parent_vector_id, direction
+            from vector_direction
+            join vector using (vector_id)
+            where role = 'null'
+        )
+
+        select count(*), max(abs(list_cosine_similarity(a.direction, b.direction)))
+        from direction as a
+        join direction as b on a.parent_vector_id < b.parent_vector_id
+        """,
+    )
+    assert n == 9
+    assert cosine < 0.5
+
+
 def test_a_single_layer_is_not_chosen_and_has_its_nulls(tmp_path: Path) -> None:
     """One candidate: the validation split is not swept unless it is asked for."""
     text = "layers: [3]\nlimit: 4\nsplits: [test]\nnulls: {random: 2, label_shuffled: 1}\n"

@@ -1,4 +1,9 @@
 -- What each view holds and its grain.
+comment on view shown_name is
+'The name by which analyses show an id. One row per kind, id.';
+comment on column shown_name.name is 'The alphabetically first of its names';
+comment on column shown_name.suffix is
+'Empty, or @1, @2, ... from the oldest on where a newer id bears the name';
 comment on view run_card is 'Everything known about a run, by id and by name. One row per run_id.';
 comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
 comment on view sweep is
