@@ -160,13 +160,14 @@ def test_joined_is_the_sum_of_both_parts():
     assert float(found.largest) == 11
 
 
-def test_half_precision_replays_stay_within_its_tolerance():
+@pytest.mark.parametrize(("way", "scope"), [(sweep, "decision"), (replay_sweep, "all")])
+def test_half_precision_stays_within_its_tolerance(way, scope):
     loaded = stand_in(random_model("llama"), torch.bfloat16)
     births = random_births(loaded, [1])
-    fast = replay_sweep(loaded, UNEQUAL, births, "all")
-    slow = reference_sweep(loaded, UNEQUAL, births, "all")
-    gap = (fast.steered[1].logit_diff - slow.steered[1].logit_diff).abs().max()
-    assert gap <= tolerance(torch.bfloat16, float(slow.steered[1].largest.max()))
+    fast = way(loaded, UNEQUAL, births, scope).steered[1].logit_diff
+    slow = reference_sweep(loaded, UNEQUAL, births, scope).steered[1]
+    gap = (fast - slow.logit_diff).abs().max()
+    assert gap <= tolerance(torch.bfloat16, float(slow.largest.max()))
 
 
 def test_where_every_completion_has_one_token_no_chain_is_longer_than_for_letters():
