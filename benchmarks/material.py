@@ -72,7 +72,7 @@ def model(
     return LoadedModel(
         spec=Model(name=f"random-llama-{size}", folder="."),
         model=made,
-        tokenizer=tokenizer(),
+        tokenizer=tokenizer(min(VOCABULARY, config.vocab_size)),
         model_id=f"random-{size}",
         revision="seed 0",
         device=weight.device,

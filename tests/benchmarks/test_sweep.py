@@ -8,12 +8,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmarks import bounds, curves, material, report, slow, sweep
+from benchmarks import bounds, curves, material, report, slow, sweep, timing
 from benchmarks.ways import MULTIPLIERS, births, ways
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--size", "tiny", "--items", "6", "--rounds", "1", "--tokens-per-batch", "512"]
+
+
+@pytest.fixture(autouse=True)
+def _no_long_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "matmul_peak", lambda device, dtype: 1e12)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +91,14 @@ def test_curves_give_both_exponents(shared: Path) -> None:
     assert found["curves"]["items"]["exponent_of_bound"] == pytest.approx(1, abs=0.1)
     assert "items" in curves.table(found)
     assert curves.exponent([1, 2, 4], [3, 12, 48]) == pytest.approx(2)
+
+
+def test_the_matmul_peak_is_the_best_of_several_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {512: 1.0, 1024: 3.0, 2048: 2.0}
+    monkeypatch.setattr(timing, "_matmul_rate", lambda size, *_: rates[size])
+    assert timing.matmul_peak(torch.device("cpu"), torch.float32) == 3.0
+    monkeypatch.undo()
+    assert timing._matmul_rate(64, torch.device("cpu"), torch.bfloat16, 0.001) > 0
 
 
 def test_newborn_rows_are_multiplier_times_vector(tiny) -> None:
