@@ -134,7 +134,9 @@ def table(found: Mapping[str, Any]) -> str:
     for command, power in found["exponents"].items():
         if power is not None:
             grows = found["bytes_an_item"][command]
-            lines.append(f"{command}: seconds grow as items^{power:.2f}, {grows:,.0f} bytes an item")
+            lines.append(
+                f"{command}: seconds grow as items^{power:.2f}, {grows:,.0f} bytes an item"
+            )
     return "\n".join(lines)
 
 
