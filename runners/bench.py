@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runners.console import say
 from runners.encoding import control_tokens
 from runners.ids import evaluation_id
-from runners.positions import TokenisedItem, tokenise_rows
+from runners.positions import ROWS, TokenisedItem, tokenise_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,7 @@ class Bench:
     dataset: BuiltDataset
     variants: dict[str, Variant]
     _tokenised: dict[str, Tokenised] = field(default_factory=dict)
+    _item_ids: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def score(self) -> str:
@@ -71,8 +72,7 @@ class Bench:
 
     def _warn(self, rows: pa.Table, variant: str) -> None:
         """Say which control tokens stand inside texts: the tokenizer reads them as such."""
-        contents = {m["content"] for messages in rows["messages"].to_pylist() for m in messages}
-        if found := control_tokens(self.loaded.tokenizer, sorted(contents)):
+        if found := control_tokens(self.loaded.tokenizer, _contents(rows)):
             say(
                 f"Warning: concept {self.concept.name} under variant {variant}: texts hold "
                 f"{', '.join(found)}, which {self.loaded.spec.name} reads as control tokens"
@@ -80,9 +80,13 @@ class Bench:
 
     def item_ids(self, split: str, limit: int | None = None) -> list[str]:
         """Return the distinct items of a split in dataset order, at most `limit`."""
-        items = self.dataset.items
-        pairs = zip(items["split"].to_pylist(), items["item_id"].to_pylist(), strict=True)
-        return list(dict.fromkeys(item for part, item in pairs if part == split))[:limit]
+        if split not in self._item_ids:
+            import pyarrow.compute as pc
+
+            items = self.dataset.items
+            of_split = items["item_id"].filter(pc.equal(items["split"], split))
+            self._item_ids[split] = of_split.unique().to_pylist()
+        return self._item_ids[split][:limit]
 
     def questions(self, item_ids: Sequence[str]) -> list[str]:
         """Return the question_id of each item."""
@@ -92,3 +96,11 @@ class Bench:
                 zip(items["item_id"].to_pylist(), items["question_id"].to_pylist(), strict=True)
             )
         return [self._question_of[item] for item in item_ids]
+
+
+def _contents(rows: pa.Table) -> Iterator[str]:
+    """Yield every text of the messages of a built variant."""
+    import pyarrow.compute as pc
+
+    for batch in rows.to_batches(max_chunksize=ROWS):
+        yield from pc.struct_field(batch["messages"].flatten(), "content").unique().to_pylist()

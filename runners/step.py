@@ -209,9 +209,10 @@ class Step:
         from warehouse.relations import arrow_table
         from warehouse.staged import stage
 
-        found = {**about(self.campaign, units, self.unfit), "experiment_run": asked}
         home = self.campaign.settings.home
-        relations = {name: arrow_table(name, some) for name, some in found.items() if some}
+        relations = about(self.campaign, units, self.unfit)
+        if asked:
+            relations["experiment_run"] = arrow_table("experiment_run", asked)
         if works or is_new(home, relations):
             relations["execution"] = arrow_table("execution", [self.execution])
             stage(home, f"plan-{self.campaign.loaded.model_id}", relations)
