@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runners.console import say
@@ -72,15 +73,26 @@ class Bench:
 
     def item_ids(self, split: str, limit: int | None = None) -> list[str]:
         """Return the distinct items of a split in dataset order, at most `limit`."""
-        items = self.dataset.items
-        pairs = zip(items["split"].to_pylist(), items["item_id"].to_pylist(), strict=True)
-        return list(dict.fromkeys(item for part, item in pairs if part == split))[:limit]
+        return self._items_of.get(split, [])[:limit]
 
     def questions(self, item_ids: Sequence[str]) -> list[str]:
         """Return the question_id of each item."""
-        if not hasattr(self, "_question_of"):
-            items = self.dataset.items
-            self._question_of = dict(
-                zip(items["item_id"].to_pylist(), items["question_id"].to_pylist(), strict=True)
-            )
         return [self._question_of[item] for item in item_ids]
+
+    @cached_property
+    def _items_of(self) -> dict[str, list[str]]:
+        """Map each split to its distinct items, in dataset order."""
+        items = self.dataset.items
+        found: dict[str, dict[str, None]] = {}
+        for split, item in zip(
+            items["split"].to_pylist(), items["item_id"].to_pylist(), strict=True
+        ):
+            found.setdefault(split, {})[item] = None
+        return {split: list(distinct) for split, distinct in found.items()}
+
+    @cached_property
+    def _question_of(self) -> dict[str, str]:
+        """Map each item to its question."""
+        items = self.dataset.items
+        pairs = zip(items["item_id"].to_pylist(), items["question_id"].to_pylist(), strict=True)
+        return dict(pairs)
