@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow bench check format schema clean
+.PHONY: demo test test-slow bench bench-curves bench-whole check format schema clean
 
 demo: $(STAMP) ## quickstart: build -> run -> analyse, offline
 	$(BIN)/steerhouse run quickstart
@@ -19,8 +19,16 @@ test: $(STAMP) check ## lint, types, tests
 test-slow: $(STAMP) ## everything, the long ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-bench: $(STAMP) ## what sweeps cost beside bare forward passes, and their bounds (minutes)
-	$(BIN)/python -m benchmarks.sweep
+# PEER=/tmp/peer/bin/python adds the library of the seeds: benchmarks/ask_peer.py.
+bench: $(STAMP) ## what sweeps cost beside bare passes and their bounds (about 10 minutes)
+	$(BIN)/python -m benchmarks.sweep $(if $(PEER),--peer-python $(PEER)) $(BENCH)
+
+bench-curves: $(STAMP) ## how the cost grows with items, layers, multipliers, vectors, length, width
+	$(BIN)/python -m benchmarks.sweep --curves --rounds 3
+
+bench-whole: $(STAMP) ## what a run spends its time on, and its memory at 100,000 items
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.many_items
 
 check: $(STAMP) ## lint, format, types, JSON Schemas, specs
 	$(BIN)/ruff format --check .

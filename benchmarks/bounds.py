@@ -1,4 +1,8 @@
-"""What each way must cost at least, in units of one bare pass over the same prompts (DESIGN 5)."""
+"""What each way must cost at least, in units of one bare pass over the same prompts (DESIGN 5).
+
+Counted in tokens through blocks, each token through each block alike: attention over longer or
+shorter pasts, norms, masks and the head are not counted.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +29,13 @@ def sweep(
     scope: str,
 ) -> float:
     """Return 1 + t·Σ(L − 1 − layer)·m / (L·P), with `rows` newborn chains in each of `layers`."""
-    n_layers = loaded.n_layers
-    later = sum(n_layers - 1 - layer for layer in layers) * rows / n_layers
     stem = sum(1 if scope == "decision" else 1 + len(item.shared) for item in items)
-    return 1 + stem * later / prompts(items)
+    return 1 + stem * _later(loaded, layers) * rows / prompts(items)
+
+
+def replay(loaded: LoadedModel, layers: Sequence[int], rows: int) -> float:
+    """Return 1 + Σ(L − 1 − layer)·m / L: every steered prompt goes through all later blocks."""
+    return 1 + _later(loaded, layers) * rows
 
 
 def extraction(items: Sequence[TokenisedItem]) -> float:
@@ -42,7 +49,39 @@ def saved(items: Sequence[TokenisedItem], common: int) -> float:
 
 
 def mass(loaded: LoadedModel, items: Sequence[TokenisedItem], chains: int) -> float:
-    """Return what the answer mass adds: every chain meets the whole head, in multiply-adds."""
+    """Return what the answer mass adds: every chain meets the whole head, in multiply-adds.
+
+    The unsteered chain is not among `chains`: the bare pass unembeds one position too.
+    """
     head: int = loaded.model.get_output_embeddings().weight.numel()
-    blocks = sum(p.numel() for p in parts(loaded.model).blocks.parameters())
-    return len(items) * chains * head / (prompts(items) * blocks)
+    return len(items) * chains * head / (prompts(items) * _in_blocks(loaded))
+
+
+def blocks_cost(
+    loaded: LoadedModel,
+    items: Sequence[TokenisedItem],
+    layers: Sequence[int],
+    rows: int,
+    scope: str,
+) -> float:
+    """Return the multiply-adds of a sweep's tokens in the blocks, by the bound of `sweep`."""
+    return sweep(loaded, items, layers, rows, scope) * prompts(items) * _in_blocks(loaded)
+
+
+def flops(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> float:
+    """Return the multiply-adds of a bare pass times two, padding not counted.
+
+    Weights of the blocks, causal attention (scores and values), one head row a prompt.
+    """
+    head: int = loaded.model.get_output_embeddings().weight.numel()
+    attention = sum((item.decision + 1) ** 2 for item in items) * loaded.d_model * loaded.n_layers
+    return 2 * (prompts(items) * _in_blocks(loaded) + attention + len(items) * head)
+
+
+def _later(loaded: LoadedModel, layers: Sequence[int]) -> float:
+    """Return the blocks behind each of `layers`, summed, in units of all blocks."""
+    return sum(loaded.n_layers - 1 - layer for layer in layers) / loaded.n_layers
+
+
+def _in_blocks(loaded: LoadedModel) -> int:
+    return sum(p.numel() for p in parts(loaded.model).blocks.parameters())

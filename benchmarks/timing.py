@@ -25,24 +25,43 @@ class Took(NamedTuple):
     """Summed over threads: where others use the machine too, the fairer of the two."""
 
 
-def alternating(ways: Mapping[str, Way], rounds: int) -> dict[str, list[Took]]:
-    """Return what each way took in each round; one round before them warms up."""
-    seconds: dict[str, list[Took]] = {name: [] for name in ways}
+class Timings(NamedTuple):
+    """What each way took in each round, and what memory it needed in the warm-up."""
+
+    took: dict[str, list[Took]]
+    peak_bytes: dict[str, int | None]
+
+
+def alternating(ways: Mapping[str, Way], rounds: int) -> Timings:
+    """Time each way in each round, in turn; one round before them warms up and tells the memory."""
+    found = Timings({name: [] for name in ways}, {})
     for turn in range(rounds + 1):
         for name, way in ways.items():
-            took = timed(way)
-            print(f"round {turn} of {rounds}: {name} {took.wall:.2f} s", file=sys.stderr)
             if turn:
-                seconds[name].append(took)
-    return seconds
+                took = timed(way)
+                found.took[name].append(took)
+                _say(f"round {turn} of {rounds}: {name} {took.wall:.2f} s")
+            else:
+                found.peak_bytes[name] = peak_memory(way)
+                _say(f"warm-up: {name}")
+    return found
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def timed(way: Way) -> Took:
-    """Return what one call takes, the device's work included."""
+    """Return what one call takes, the device's work included.
+
+    A way that answers with a `Took` of its own kept time itself: it ran in another process.
+    """
     wall, processor = time.perf_counter(), time.process_time()
-    way()
+    answer = way()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+    if isinstance(answer, Took):
+        return answer
     return Took(time.perf_counter() - wall, time.process_time() - processor)
 
 
@@ -60,15 +79,37 @@ def peak_memory(way: Way) -> int | None:
         way()
         return torch.cuda.max_memory_allocated() - before
     if not RESET.exists():
+        way()
         return None
     # What the allocator keeps of earlier calls would hide what this one needs.
     ctypes.CDLL(None).malloc_trim(0)
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     RESET.write_text("5")
     way()
-    return _resident("VmHWM") - before
+    return resident("VmHWM") - before
 
 
-def _resident(field: str) -> int:
-    lines = PEAK.read_text().splitlines()
+def resident(field: str, process: Path = PEAK) -> int:
+    """Return the bytes of a field of /proc/PID/status: `VmRSS` now, `VmHWM` at most so far."""
+    lines = process.read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+def matmul_peak(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the most multiply-add FLOP/s that square products of several sizes reach here."""
+    sizes = (4096, 8192, 16384) if device.type == "cuda" else (512, 1024, 2048)
+    return max(_matmul_rate(size, device, dtype) for size in sizes)
+
+
+def _matmul_rate(
+    size: int, device: torch.device, dtype: torch.dtype, seconds: float = 0.3
+) -> float:
+    one, other = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    into = torch.empty_like(one)
+
+    def some(times: int) -> float:
+        return timed(lambda: [torch.matmul(one, other, out=into) for _ in range(times)]).wall
+
+    some(3)
+    times = max(3, int(seconds / max(some(3) / 3, 1e-6)))
+    return 2 * size**3 * times / some(times)

@@ -14,15 +14,20 @@ from runners.batches import batches
 from runners.chains import sweep
 from runners.extraction import read_activations
 from runners.prefix import sharing
-from runners.reference_sweep import reference_sweep
+from runners.replay import replay_sweep
 
 if TYPE_CHECKING:
     from runners.load import LoadedModel
+    from runners.measure import SweepFunction
     from runners.positions import TokenisedItem
 
 MULTIPLIERS = (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 """Nonzero ones of seven: the unsteered chain is the seventh."""
 VECTORS = 6
+REPLAYED = 20
+"""Items of the scopes that touch the prompt: they cost as much as four bare passes each."""
+SWEPT = "full sweep, decision"
+"""What the slow paths are compared with."""
 Births = Mapping[int, torch.Tensor]
 
 
@@ -31,36 +36,40 @@ class Timed(NamedTuple):
 
     way: Way
     unit: str
-    bound: float = 1.0
+    bound: float | None = None
+    """None for a slow path: nothing bounds it from below but what it does."""
     mass: float = 0.0
     """What the answer mass adds; no part of the bound of DESIGN 5."""
-    scale: float = 1.0
-    """Its cells are so many times fewer than a full sweep's."""
+    target: float | None = None
+    """How many times its bound it may cost (issue 3)."""
+    counts: Mapping[str, float] = {}
+    """Slow paths: how many times what was timed a full sweep takes, for each way of counting."""
 
 
 def ways(loaded: LoadedModel, items: Sequence[TokenisedItem], budget: int) -> dict[str, Timed]:
     """Return every way, over prompts with nothing in common and over prompts half in common."""
     every, middle = list(range(loaded.n_layers)), [loaded.n_layers // 2 - 1]
-    found: dict[str, Timed] = {}
-    for kind, some in (
-        ("apart", material.apart(items)),
-        ("as they are", list(items)),
-        ("half common", material.half_common(items)),
-    ):
-        group = Group(loaded, some, budget, f"bare, {kind}")
-        found[group.unit] = Timed(partial(bare, loaded, some, budget), group.unit)
-        if kind == "apart":
-            found["full sweep, decision"] = group.sweep(every, 1, "decision")
-            found["full sweep, answer"] = group.sweep(every, 1, "answer")
-            found["one layer"] = group.sweep(middle, 1, "decision")
-            found["six vectors, one layer"] = group.sweep(middle, VECTORS, "decision")
-            found["extraction"] = group.extraction()
-        elif kind == "as they are":
-            found["full sweep, decision, as they are"] = group.sweep(every, 1, "decision")
-        else:
-            found["one layer, half common"] = group.sweep(middle, 1, "decision")
-            found["extraction, half common"] = group.extraction()
-    return found
+    alone, half = material.apart(items), material.half_common(items)
+    apart = Group(loaded, alone, budget, "bare, apart")
+    few = Group(loaded, material.spread(alone, REPLAYED), budget, "bare, apart, few")
+    as_are = Group(loaded, list(items), budget, "bare, as they are")
+    common = Group(loaded, half, budget, "bare, half common")
+    return {
+        **{g.unit: Timed(g.bare, g.unit) for g in (apart,)},
+        SWEPT: apart.sweep(every, 1, "decision", 1.1),
+        "full sweep, answer": apart.sweep(every, 1, "answer", 1.1),
+        "one layer": apart.sweep(middle, 1, "decision", 1.12),
+        "six vectors, one layer": apart.sweep(middle, VECTORS, "decision", 1.12),
+        "extraction": apart.extraction(1.2),
+        few.unit: Timed(few.bare, few.unit),
+        "scope all, one layer": few.replay(middle, "all", 1.2),
+        "scope prompt, one layer": few.replay(middle, "prompt", 1.2),
+        as_are.unit: Timed(as_are.bare, as_are.unit),
+        "full sweep, decision, as they are": as_are.sweep(every, 1, "decision"),
+        common.unit: Timed(common.bare, common.unit),
+        "one layer, half common": common.sweep(middle, 1, "decision", 1.2),
+        "extraction, half common": common.extraction(1.2),
+    }
 
 
 class Group(NamedTuple):
@@ -71,19 +80,34 @@ class Group(NamedTuple):
     budget: int
     unit: str
 
-    def sweep(self, layers: Sequence[int], vectors: int, scope: str) -> Timed:
+    def bare(self, use_cache: bool = False) -> None:
+        """Run the model once over the prompts."""
+        bare(self.loaded, self.items, self.budget, use_cache)
+
+    def sweep(
+        self, layers: Sequence[int], vectors: int, scope: str, target: float | None = None
+    ) -> Timed:
         """Return the fast sweep of some vectors at some layers."""
         newborn = births(self.loaded, layers, vectors)
         rows = vectors * len(MULTIPLIERS)
         least = bounds.sweep(self.loaded, self.items, layers, rows, scope)
-        mass = bounds.mass(self.loaded, self.items, 1 + rows * len(layers))
+        mass = bounds.mass(self.loaded, self.items, rows * len(layers))
         way = partial(fast, self.loaded, self.items, newborn, scope, self.budget)
-        return Timed(way, self.unit, least - self._saved(), mass)
+        return Timed(way, self.unit, least - self._saved(), mass, target)
 
-    def extraction(self) -> Timed:
+    def replay(self, layers: Sequence[int], scope: str, target: float) -> Timed:
+        """Return the sweep of one vector at some layers over a scope that touches the prompt."""
+        newborn = births(self.loaded, layers)
+        least = bounds.replay(self.loaded, layers, len(MULTIPLIERS))
+        mass = bounds.mass(self.loaded, self.items, len(MULTIPLIERS) * len(layers))
+        way = partial(fast, self.loaded, self.items, newborn, scope, self.budget, replay_sweep)
+        return Timed(way, self.unit, least, mass, target)
+
+    def extraction(self, target: float) -> Timed:
         """Return the reading of both completions at every layer."""
         way = partial(read_activations, self.loaded, self.items, self.budget)
-        return Timed(way, self.unit, bounds.extraction(self.items) - self._saved())
+        least = bounds.extraction(self.items) - self._saved()
+        return Timed(way, self.unit, least, target=target)
 
     def _saved(self) -> float:
         return bounds.saved(self.items, material.common_length(self.items))
@@ -108,47 +132,34 @@ def bare(
 
 
 def fast(
-    loaded: LoadedModel, items: Sequence[TokenisedItem], newborn: Births, scope: str, budget: int
+    loaded: LoadedModel,
+    items: Sequence[TokenisedItem],
+    newborn: Births,
+    scope: str,
+    budget: int,
+    swept_by: SweepFunction = sweep,
 ) -> None:
     """Sweep all batches, as `runners.measure` does it."""
     with sharing(loaded, items):
         for batch in batches(items, budget):
-            sweep(loaded, [items[i] for i in batch], newborn, scope)
+            swept_by(loaded, [items[i] for i in batch], newborn, scope)
 
 
-def births(loaded: LoadedModel, layers: Sequence[int], vectors: int = 1) -> Births:
-    """Return random vectors times the multipliers, layer by layer."""
+def vectors(loaded: LoadedModel, layers: Sequence[int], count: int = 1) -> Births:
+    """Return random vectors, layer -> float32 [count, d_model]."""
     draw = torch.Generator().manual_seed(2)
-    found = {}
-    for layer in layers:
-        drawn = 0.1 * torch.randn(vectors, 1, loaded.d_model, generator=draw)
-        found[layer] = (torch.tensor(MULTIPLIERS)[:, None] * drawn).flatten(0, 1)
-    return found
+    return {layer: 0.1 * torch.randn(count, loaded.d_model, generator=draw) for layer in layers}
 
 
-def reference(loaded: LoadedModel, items: Sequence[TokenisedItem], layers: Sequence[int]) -> Timed:
-    """Return the reference path over two items and some layers, to be scaled by count."""
-    few, newborn = items[:2], births(loaded, layers)
-    cells = len(few) * (1 + len(MULTIPLIERS) * len(layers))
-    whole = len(items) * (1 + len(MULTIPLIERS) * loaded.n_layers)
-    way = partial(reference_sweep, loaded, few, newborn, "decision")
-    return Timed(way, "bare, apart", 1.0, 0.0, whole / cells)
-
-
-def largest_difference(
-    loaded: LoadedModel, items: Sequence[TokenisedItem], layers: Sequence[int], budget: int
-) -> dict[str, float]:
-    """Return how far the fast sweep lies from the reference path over two items, in logits.
-
-    The items stand in the batch they are swept in, among others.
-    """
-    newborn = births(loaded, layers)
-    batch = batches(items, budget)[0]
-    some = [items[i] for i in batch]
-    quick = sweep(loaded, some, newborn, "answer")
-    slow = reference_sweep(loaded, some[:2], newborn, "answer")
-    gaps = [
-        (quick.steered[k].logit_diff[:2] - slow.steered[k].logit_diff).abs().max() for k in layers
-    ]
-    largest = max(float(slow.steered[k].largest.max()) for k in layers)
-    return {"logits": float(max(gaps)), "of_largest_logit": float(max(gaps)) / largest}
+def births(
+    loaded: LoadedModel,
+    layers: Sequence[int],
+    count: int = 1,
+    multipliers: Sequence[float] = MULTIPLIERS,
+) -> Births:
+    """Return random vectors times the multipliers, layer -> [count × multipliers, d_model]."""
+    factors = torch.tensor(multipliers)[:, None]
+    return {
+        layer: (factors * drawn[:, None]).flatten(0, 1)
+        for layer, drawn in vectors(loaded, layers, count).items()
+    }

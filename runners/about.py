@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runners import rows
-from runners.bench import SCORE
 from runners.prepare import planted_rows, refused_rows
-from warehouse.relations import GRAIN
+from warehouse.relations import GRAIN, arrow_table
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from runners.asked import Unit
     from runners.campaign import Campaign
 
@@ -19,8 +20,8 @@ def about(
     campaign: Campaign,
     units: Sequence[Unit],
     unfit: Mapping[tuple[str, str], Mapping[str, str]],
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the dimension rows of some units."""
+) -> dict[str, pa.Table]:
+    """Return the dimension rows of some units, relation by relation."""
     loaded = campaign.loaded
     found: dict[str, list[dict[str, Any]]] = {
         "model": [loaded.row],
@@ -49,15 +50,19 @@ def about(
             "prompt_set_id": None,
             "text_set_id": None,
             "variant_id": bench.tokenised(variant).variant_id,
-            "score": SCORE,
+            "score": bench.score,
             "parameters": "{}",
         }
         for evaluation_id, (bench, variant) in evaluations.items()
     ]
     # Two names of one content are one dataset, and say the same of it: once is enough.
-    return {
-        relation: list({tuple(row[key] for key in GRAIN[relation]): row for row in some}.values())
+    once = {
+        relation: {tuple(row[key] for key in GRAIN[relation]): row for row in some}
         for relation, some in found.items()
+    }
+    return {
+        **{name: arrow_table(name, list(some.values())) for name, some in once.items() if some},
+        **rows.item_tables(bench.dataset for bench in campaign.benches.values()),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from runners.architecture import parts
 from runners.hooks import reading
+from runners.positions import Line
 from runners.resume import Prompts, companies
 
 if TYPE_CHECKING:
@@ -26,20 +26,17 @@ def read_apart(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> Tensor:
     """
     read = torch.empty(len(items), 2, loaded.n_layers, loaded.d_model)
     for side, completion in enumerate(("positive", "negative")):
-        # The completion's first token becomes the decision position, the last one of the pass.
-        answered = [
-            replace(item, shared=(*item.shared, getattr(item, completion)[0])) for item in items
-        ]
+        answered = [Line(item, getattr(item, completion)[:1]) for item in items]
         for group in companies(loaded, answered):
             read[group, side] = _last_outputs(loaded, [answered[i] for i in group])
     return read
 
 
-def _last_outputs(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> Tensor:
+def _last_outputs(loaded: LoadedModel, lines: Sequence[Line]) -> Tensor:
     """Return [B, layers, d_model], the output of every block at the last position."""
     found = parts(loaded.model.eval())
-    prompts = Prompts.of(items, "decision", loaded.device)
-    rows = torch.arange(len(items), device=loaded.device)
+    prompts = Prompts.of(lines, "decision", loaded.device)
+    rows = torch.arange(len(lines), device=loaded.device)
     outputs: list[Tensor] = []
     with (
         torch.inference_mode(),

@@ -41,7 +41,7 @@ class Budget:
         """
 
         def longest(batch: Sequence[int]) -> int:
-            return max(items[i].decision for i in batch)
+            return max(items[i].width for i in batch)
 
         for batch in sorted(batches(items, self.tokens), key=longest, reverse=True):
             if not _fits(do, batch):
@@ -50,7 +50,7 @@ class Budget:
         return True
 
     def _halve(self, full: Sequence[TokenisedItem]) -> None:
-        longest = max(item.decision + 1 for item in full)
+        longest = max(item.width for item in full)
         if len(full) == 1:
             raise Refused(
                 f"item {full[0].item_id}: its {longest} tokens alone do not fit into memory; load "

@@ -44,17 +44,22 @@ class Budgets:
         return tokens if isinstance(tokens, Budgets) else cls(tokens)
 
     @classmethod
-    def kept(cls, home: Path, loaded: LoadedModel, asked: int | None) -> Budgets:
+    def kept(
+        cls, home: Path, loaded: LoadedModel, asked: int | None, workers: int | None = None
+    ) -> Budgets:
         """Return the budgets of a model in `home`: as kept there, else `asked` or the default.
 
-        A number that is asked for has a file of its own.
+        A number that is asked for has a file of its own, and so has a cluster, whose `workers` name
+        the default.
         """
         from runners.batches import default_tokens_per_batch
 
         name = f"tokens-per-batch-{loaded.model_id}" + (f"-{asked}" if asked else "")
+        name += "-ray" if workers else ""
         path = home / "staged" / name
         entries = _read(path)
-        first = entries[-1].tokens if entries else asked or default_tokens_per_batch(loaded)
+        first = entries[-1].tokens if entries else asked or workers
+        first = first or default_tokens_per_batch(loaded)
         return cls(first, path, entries)
 
     def at(self, place: str, number: int = 0) -> Budget:

@@ -44,7 +44,11 @@ __all__ = ["check", "run", "show", "status"]
 @click.option("--dry-run", is_flag=True, help="Say what would be done, measure nothing.")
 @click.option("--verify", type=click.IntRange(min=0), default=0, metavar="N", show_default=True)
 @click.option("--tokens-per-batch", type=click.IntRange(min=1), help="[default: from memory]")
-@click.option("--engine", type=click.Choice(["fast", "reference"]), default="fast")
+@click.option("--engine", type=click.Choice(["fast", "reference", "ray"]), default="fast")
+@click.option("--address", metavar="HOST:PORT", help="Head of a Ray cluster [default: found].")
+@click.option("--workers", type=click.IntRange(min=1), help="On the cluster, at most.")
+@click.option("--cpus-per-worker", type=click.IntRange(min=1), help="[default: see docs/cluster]")
+@click.option("--gpus-per-worker", type=click.IntRange(min=0), help="[default: 1 if there are any]")
 @click.pass_obj
 def run(
     settings: Settings,
@@ -53,27 +57,39 @@ def run(
     verify: int,
     tokens_per_batch: int | None,
     engine: str,
+    address: str | None,
+    workers: int | None,
+    cpus_per_worker: int | None,
+    gpus_per_worker: int | None,
     **asked: Any,
 ) -> None:
     """Fit vectors and measure every logit difference that is asked and not yet there.
 
     Name an EXPERIMENT (or a glob or tag:WORD of several), or give --concept and --model (and
     --method …) on the spot. Stopped at any moment, the same command goes on where it was. --verify
-    N measures N random rows again by the slow reference path.
+    N measures N random rows again by the slow reference path. --engine ray shares the work over
+    many GPUs and machines.
 
     \b
     steerhouse run quickstart
     steerhouse run --concept tea --model Qwen/Qwen2.5-0.5B-Instruct --layers 8-16 --limit 100
     """  # noqa: D301 (click's own mark, not an escape)
     from runners import adhoc, execute, summary
+    from runners.cluster.connection import Wanted
     from runners.step import Options
     from specs.catalog import open as open_catalog
 
+    cluster = Wanted(address, workers, cpus_per_worker, gpus_per_worker)
+    if engine != "ray" and cluster != Wanted():
+        raise click.UsageError(
+            "--address, --workers, --cpus-per-worker and --gpus-per-worker go with --engine ray"
+        )
     request: Request = adhoc.Request(**asked)
     catalog = open_catalog(settings)
     experiments = adhoc.experiments(request, catalog, settings)
     execute.refuse_faulty(experiments, catalog)
-    options = Options(dry_run, verify, tokens_per_batch, engine)
+    asked_cluster = cluster if engine == "ray" else None
+    options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster)
     for experiment in experiments:
         outcome = execute.run(experiment, catalog, settings, options)
         if not dry_run:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from runners.work import Block
 
 
-def describe(step: str, units: Sequence[Unit], todo: Sequence[Block]) -> list[str]:
-    """Return the plan of a step as lines."""
+def describe(
+    step: str, units: Sequence[Unit], todo: Sequence[Block], workers: int = 1
+) -> list[str]:
+    """Return the plan of a step as lines; `workers` share the work."""
     runs = {asked.run.run_id for unit in units for asked in unit.asked}
     asked = sum(
         len(items)
@@ -35,11 +37,12 @@ def describe(step: str, units: Sequence[Unit], todo: Sequence[Block]) -> list[st
         # The head is a token's last step: as much work as a share of the blocks.
         tokens = prompts + chains + sum(block.answers() for block in todo) * head / weights
         flops = 2 * weights * tokens
-        seconds = tokens / tokens_per_second(loaded)
+        shared = min(workers, len(todo))
+        seconds = tokens / tokens_per_second(loaded) / shared
         lines.append(
             f"  {sum(len(b.items) for b in todo):,} prompts of {prompts:,} tokens, chains worth "
             f"{chains:,.0f} more, {flops:.2g} FLOP, about {duration(seconds)} at the speed of a "
-            "short trial"
+            "short trial" + (f" here on each of {shared} workers" if workers > 1 else "")
         )
     return lines
 

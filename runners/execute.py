@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from runners import experiment_faults, prepare
@@ -11,12 +12,14 @@ from runners.budgets import Budgets
 from runners.combinations import Combination, combinations
 from runners.console import say
 from runners.execution import execution_row
+from runners.executor import Executor, Local
 from runners.step import Options, Outcome, Step, take_in
 from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
     from runners.campaign import Campaign
+    from runners.cluster.connection import Cluster
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
@@ -43,6 +46,31 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     """
     refuse_faulty([experiment], catalog)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with _cluster(options) as cluster:
+        return _run(experiment, catalog, settings, options, cluster)
+
+
+@contextmanager
+def _cluster(options: Options) -> Iterator[Cluster | None]:
+    """Connect to the cluster that the command asks for, before anything else is done."""
+    if options.cluster is None:
+        yield None
+        return
+    from runners.cluster.connection import connected
+
+    with connected(options.cluster) as cluster:
+        cluster.fitting()
+        yield cluster
+
+
+def _run(
+    experiment: Experiment,
+    catalog: Catalog,
+    settings: Settings,
+    options: Options,
+    cluster: Cluster | None,
+) -> Outcome:
+    """Do one model after the other."""
     take_in(settings)
     asked = combinations(experiment, catalog)
     datasets = prepare.build_datasets(asked, catalog, settings)
@@ -51,7 +79,7 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     for turn, model in enumerate(models, 1):
         outcome.models_left = len(models) - turn
         of_model = [c for c in asked if c.model == model]
-        _run_model(experiment, of_model, datasets, catalog, settings, options, outcome)
+        _run_model(experiment, of_model, datasets, catalog, settings, options, cluster, outcome)
     return outcome
 
 
@@ -62,6 +90,7 @@ def _run_model(
     catalog: Catalog,
     settings: Settings,
     options: Options,
+    cluster: Cluster | None,
     outcome: Outcome,
 ) -> None:
     """Load one model, do its part, and let go of it before the next is loaded."""
@@ -73,15 +102,23 @@ def _run_model(
     campaign = prepare.campaign(
         experiment, asked, loaded, datasets, catalog, settings, budgets, options.dry_run
     )
-    _run_campaign(campaign, budgets, options, outcome)
+    executor: Executor = Local(loaded, budgets, options.engine)
+    if cluster is not None:
+        from runners.cluster.executor import OnCluster
+
+        executor = OnCluster(cluster, loaded, settings, options.tokens_per_batch)
+    with closing(executor):
+        _run_campaign(campaign, executor, options, outcome)
 
 
-def _run_campaign(campaign: Campaign, budgets: Budgets, options: Options, outcome: Outcome) -> None:
+def _run_campaign(
+    campaign: Campaign, executor: Executor, options: Options, outcome: Outcome
+) -> None:
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
-    step = Step(campaign, budgets, options, execution, unfit)
+    step = Step(campaign, executor, options, execution, unfit)
     units = campaign.first_step()
     name = "choosing layers on validation" if campaign.chooses else "sweep"
     step.do(name, units, outcome, whole_plan=not campaign.chooses)

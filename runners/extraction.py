@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from runners.apart import read_apart
-from runners.architecture import parts, way
+from runners.architecture import way
 from runners.budget import Budget
-from runners.hooks import reading
 from runners.masks import Stem
 from runners.prefix import sharing
-from runners.trunk import grow, prefill, split
+from runners.trunk import split
+from runners.weave import weave
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -72,19 +72,20 @@ def _read_batch(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> Tensor:
     if way(loaded.model, longest).kind != "chains":
         return read_apart(loaded, items)
     rows: list[Tensor] = []
-
-    def keep(_layer: int, hidden: Tensor) -> None:
-        rows.append(hidden[:, 1:].float().cpu())
-
     with torch.inference_mode():
         trunks, decisions = split(items, 1)
-        trunk = prefill(loaded, trunks)
         stems = [
             [*decision, item.positive[0], item.negative[0]]
             for decision, item in zip(decisions, items, strict=True)
         ]
-        with reading(parts(loaded.model).blocks, keep):
-            grow(loaded, trunk, stems, FORK, {})
+        weave(
+            loaded,
+            trunks,
+            stems,
+            FORK,
+            {},
+            read=lambda _layer, hidden: rows.append(hidden[:, 1:].float().cpu()),
+        )
     return torch.stack(rows, 2)
 
 

@@ -98,22 +98,24 @@ class GuardedSweep:
         result: Sweep,
     ) -> str | None:
         """Return how a result differs from the reference path; None where it does not."""
-        from runners.selfcheck import self_check, tolerance
+        from runners.selfcheck import arithmetic, self_check, tolerance
+        from runners.verdict import routes
 
-        length = max(item.decision for item in items)
+        length = max(item.width for item in items)
         chains = tuple((layer, len(rows)) for layer, rows in sorted(births.items()))
         kind = (name, scope, chains)
         if length <= self.longest.get(kind, 0) or not births:
             return None
         found = self_check(loaded, items, births, scope, result)
-        for check in found:
-            allowed = tolerance(loaded.dtype, check.scale)
-            if not check.difference <= allowed:
-                what = "fast sweep" if name == "chains" else "replay"
-                return (
-                    f"the {what} differs from the reference path by {check.difference:.2g} "
-                    f"(tolerance {allowed:.2g})"
-                )
+        wrong = [c for c in found if not c.difference <= tolerance(arithmetic(loaded), c.scale)]
+        # One of about eight: a router nearly tied between experts is tipped by any rounding.
+        if len(wrong) > int(routes(loaded.model)):
+            allowed = tolerance(arithmetic(loaded), wrong[0].scale)
+            what = "fast sweep" if name == "chains" else "replay"
+            return (
+                f"the {what} differs from the reference path by {wrong[0].difference:.2g} "
+                f"(tolerance {allowed:.2g})"
+            )
         self.longest[kind] = length
         self.checks += [(check, scope, items) for check in found]
         return None

@@ -25,6 +25,11 @@ AUDITED = (
     "n_control_tokens",
 )
 """Counts of the audit that are columns of `dataset`."""
+OF_ITEM = """
+item_id question_id question options symbols positive_option option_order positive_answer
+""".split()
+OF_PLACE = ["row", "item_id", "split", "source_row", "label_confidence"]
+"""Columns of config `items` that are columns of `item`, and of `dataset_item`."""
 
 
 def repeated(values: Sequence[str], index: np.ndarray) -> pa.Array:
@@ -64,14 +69,7 @@ def measurements(
 
 
 def dataset_rows(dataset: BuiltDataset, concept: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of dataset, item, dataset_item, variant and name of a built dataset."""
-    items = dataset.items.to_pylist()
-    kept = ("item_id", "question_id", "question", "options", "symbols", "positive_option")
-    about = [
-        {**{k: row[k] for k in (*kept, "option_order", "positive_answer")}}
-        for row in {row["item_id"]: row for row in items}.values()
-    ]
-    in_dataset = ("row", "item_id", "split", "source_row", "label_confidence")
+    """Return the rows of dataset, variant and name of a built dataset."""
     return {
         "dataset": [
             {
@@ -79,16 +77,12 @@ def dataset_rows(dataset: BuiltDataset, concept: Any) -> dict[str, list[dict[str
                 "kind": concept.kind,
                 "answer_format": concept.answer_format,
                 "split_by": concept.splits.by,
-                "n_items": len(items),
-                "n_questions": len({row["question_id"] for row in items}),
+                "n_items": dataset.items.num_rows,
+                "n_questions": len(dataset.items["question_id"].unique()),
                 "licence": concept.licence,
                 "citation": concept.citation,
                 **{name: getattr(dataset.audit, name) for name in AUDITED},
             }
-        ],
-        "item": about,
-        "dataset_item": [
-            {"dataset_id": dataset.dataset_id, **{k: row[k] for k in in_dataset}} for row in items
         ],
         "variant": [
             {"variant_id": built.variant_id, "dataset_id": dataset.dataset_id}
@@ -101,6 +95,29 @@ def dataset_rows(dataset: BuiltDataset, concept: Any) -> dict[str, list[dict[str
                 for name, built in dataset.variants.items()
             ),
         ],
+    }
+
+
+def item_tables(datasets: Iterable[BuiltDataset]) -> dict[str, pa.Table]:
+    """Return the tables of item and dataset_item, each item and each dataset once.
+
+    Columns are handed on as they are: a dataset may have 100,000 items.
+    """
+    import pyarrow as pa
+
+    from warehouse.relations import arrow_fitted
+
+    by_id = {dataset.dataset_id: dataset.items for dataset in datasets}
+    items = pa.concat_tables([table.select(OF_ITEM) for table in by_id.values()])
+    codes = items["item_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    first = np.sort(np.unique(codes, return_index=True)[1])
+    placed = [
+        table.select(OF_PLACE).append_column("dataset_id", pa.repeat(dataset_id, len(table)))
+        for dataset_id, table in by_id.items()
+    ]
+    return {
+        "item": arrow_fitted("item", items.take(first)),
+        "dataset_item": arrow_fitted("dataset_item", pa.concat_tables(placed)),
     }
 
 

@@ -80,3 +80,20 @@ def arrow_table(relation: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     if unknown:
         raise ValueError(f"{relation} has no column {', '.join(unknown)}")
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+def arrow_fitted(relation: str, table: pa.Table) -> pa.Table:
+    """Return `table` with the relation's columns and types, columns left out being null.
+
+    Raises ValueError for a column that the relation does not have.
+    """
+    import pyarrow as pa
+
+    schema = arrow_schema(relation)
+    unknown = sorted(set(table.column_names) - set(schema.names))
+    if unknown:
+        raise ValueError(f"{relation} has no column {', '.join(unknown)}")
+    absent = [field for field in schema if field.name not in table.column_names]
+    for field in absent:
+        table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(schema.names).cast(schema)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from warehouse.relations import arrow_schema
+from warehouse.relations import arrow_fitted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +54,7 @@ def _parquet(relations: Mapping[str, pa.Table]) -> bytes:
     import pyarrow.parquet as pq
 
     columns = [
-        pa.table({name: _fitted(name, table).to_struct_array()})
+        pa.table({name: arrow_fitted(name, table).to_struct_array()})
         for name, table in relations.items()
         if table.num_rows
     ]
@@ -64,20 +64,6 @@ def _parquet(relations: Mapping[str, pa.Table]) -> bytes:
     whole = pa.concat_tables(columns, promote_options="default")
     pq.write_table(whole, sink, compression="zstd")
     return bytes(sink.getvalue())
-
-
-def _fitted(relation: str, table: pa.Table) -> pa.Table:
-    """Return `table` with the relation's columns and types, columns left out being null."""
-    import pyarrow as pa
-
-    schema = arrow_schema(relation)
-    unknown = sorted(set(table.column_names) - set(schema.names))
-    if unknown:
-        raise ValueError(f"{relation} has no column {', '.join(unknown)}")
-    absent = [field for field in schema if field.name not in table.column_names]
-    for field in absent:
-        table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    return table.select(schema.names).cast(schema)
 
 
 def sync_folder(folder: Path) -> None:

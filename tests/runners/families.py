@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import transformers
 
+from runners.ending import widen_ending
 from runners.positions import TokenisedItem
 
 LAYERS, WIDTH, VOCABULARY = 4, 48, 320
@@ -232,8 +233,9 @@ def _config(family: str) -> str:
 def stand_in(model: Any, dtype: torch.dtype = torch.float32) -> Any:
     """Return what the engine needs of runners.load.LoadedModel."""
     text = model.config.get_text_config()
+    widen_ending(model.to(dtype))
     return SimpleNamespace(
-        model=model.to(dtype),
+        model=model,
         device=torch.device("cpu"),
         dtype=dtype,
         n_layers=text.num_hidden_layers,

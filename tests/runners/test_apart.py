@@ -43,9 +43,10 @@ def test_no_chain_can_be_wrong_where_chains_are_known_to_be(name):
 
 def read_activations_by_chains(loaded):
     from runners.masks import Stem
-    from runners.trunk import grow, prefill, split
+    from runners.trunk import split
+    from runners.weave import weave
 
     assert loaded.model.config.model_type in REPLAYED
     with torch.inference_mode():
         trunks, stems = split(MIXED[3:4], 1)
-        grow(loaded, prefill(loaded, trunks), stems, Stem.line(1), {})
+        weave(loaded, trunks, stems, Stem.line(1), {})

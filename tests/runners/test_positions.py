@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runners import positions
 from runners.encoding import control_tokens, encode
 from runners.positions import TokenisedItem, Unfit, tokenise, tokenise_rows
 from runners.speaker import Speaker, speaker
@@ -204,7 +205,9 @@ def rows(n: int):
     )
 
 
-def test_rows_are_tokenised_as_one_by_one():
+@pytest.mark.parametrize("at_once", [2048, 7])
+def test_rows_are_tokenised_as_one_by_one(at_once: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(positions, "ROWS", at_once)
     spoken = speaks(tokenizers.byte_level(), context=40)
     table = rows(30)
     one_by_one = [
@@ -217,6 +220,13 @@ def test_rows_are_tokenised_as_one_by_one():
     ]
     assert tokenise_rows(spoken, table) == one_by_one
     assert tokenise_rows(spoken, table.slice(0, 0)) == []
+
+
+def test_equal_token_ids_are_one_object():
+    """What 100,000 prompts occupy depends on it; small numbers are one object in Python anyway."""
+    one, other = (positions._ids([int("70000"), int("70001")]) for _ in range(2))
+    assert one == other == (70000, 70001)
+    assert all(a is b for a, b in zip(one, other, strict=True))
 
 
 def test_a_variant_that_the_template_cannot_show_is_refused_before_any_row():

@@ -14,7 +14,8 @@ comment on view unsteered is
 'What a model answers when nothing is steered, for evaluations that have runs. One row per evaluation_id.';
 comment on column unsteered.median_answer_mass is
 'Median over items of p(positive) + p(negative): near 0 where the model would answer otherwise';
-comment on column unsteered.answering is 'Whether median_answer_mass is at least 0.5';
+comment on column unsteered.answering is
+'Whether median_answer_mass is at least 0.5; null where completions are scored by all their tokens';
 comment on view slope_floor is
 'The smallest slope that can be told from nothing. One row per model_id.';
 comment on column slope_floor.factor is

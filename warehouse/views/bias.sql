@@ -14,7 +14,9 @@ with factor as (
         item_slope.slope,
         item_slope.baseline_logit_diff,
         item_slope.slope_floor,
-        if(dataset.answer_format = 'yes_no', 0, (item_slope.positive_option = 0)::integer) as first,
+        if(
+            dataset.answer_format in ('yes_no', 'text'), 0, (item_slope.positive_option = 0)::integer
+        ) as first,
         coalesce(item_slope.positive_answer = 'Yes', false)::integer as yes
     from item_slope
     left join dataset using (dataset_id)

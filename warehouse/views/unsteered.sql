@@ -1,5 +1,6 @@
 -- What a model answers when nothing is steered: whether it answers in the asked form at all. Where
--- it does not, logit differences compare two answers that it would never give.
+-- it does not, logit differences compare two answers that it would never give. Where completions
+-- are scored by all their tokens nothing can be said: whole texts are unlikely whatever is said.
 create view unsteered as
 with summary as (
     select
@@ -22,6 +23,7 @@ select
     summary.n_items,
     summary.mean_baseline_logit_diff,
     summary.median_answer_mass,
-    summary.median_answer_mass >= 0.5 as answering
+    if(evaluation.score = 'sequence', null, summary.median_answer_mass >= 0.5) as answering
 from card
-inner join summary using (evaluation_id);
+inner join summary using (evaluation_id)
+inner join evaluation using (evaluation_id);
