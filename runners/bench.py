@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runners.console import say
@@ -90,12 +91,14 @@ class Bench:
 
     def questions(self, item_ids: Sequence[str]) -> list[str]:
         """Return the question_id of each item."""
-        if not hasattr(self, "_question_of"):
-            items = self.dataset.items
-            self._question_of = dict(
-                zip(items["item_id"].to_pylist(), items["question_id"].to_pylist(), strict=True)
-            )
         return [self._question_of[item] for item in item_ids]
+
+    @cached_property
+    def _question_of(self) -> dict[str, str]:
+        """Map each item to its question."""
+        items = self.dataset.items
+        pairs = zip(items["item_id"].to_pylist(), items["question_id"].to_pylist(), strict=True)
+        return dict(pairs)
 
 
 def _contents(rows: pa.Table) -> Iterator[str]:

@@ -5,6 +5,8 @@ comment on column shown_name.name is 'The alphabetically first of its names';
 comment on column shown_name.suffix is
 'Empty, or @1, @2, ... from the oldest on where a newer id bears the name';
 comment on view run_card is 'Everything known about a run, by id and by name. One row per run_id.';
+comment on view run_label is
+'What views say of a run: run_card without what only joins need. One row per run_id.';
 comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
 comment on view sweep is
 'Every measurement with everything known about it. One row per run_id, split, item_id, layer, multiplier.';

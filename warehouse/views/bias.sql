@@ -103,24 +103,7 @@ explained as (
 )
 
 select
-    explained.run_id,
-    run_card.evaluation_id,
-    run_card.vector_id,
-    run_card.model_id,
-    run_card.dataset_id,
-    run_card.variant_id,
-    run_card.model,
-    run_card.concept,
-    run_card.variant,
-    run_card.method,
-    run_card.fit_concept,
-    run_card.fit_variant,
-    run_card.role,
-    run_card.seed,
-    run_card.resample,
-    run_card.norm,
-    run_card.operator,
-    run_card.scope,
+    run_label.*,
     explained.split,
     explained.layer,
     explained.n_items,
@@ -160,7 +143,7 @@ select
         as paired_question_share,
     paired_bias.place_effect as paired_letter_effect
 from explained
-inner join run_card using (run_id)
+inner join run_label using (run_id)
 left join paired_bias
     on
         paired_bias.run_id = explained.run_id
