@@ -100,13 +100,13 @@ def write_specs(folder: Path, count: int, home: Path) -> None:
         lines = [line.strip() for line in text.strip().splitlines()]
         file.write_text("\n".join(lines).format(home=home) + "\n", encoding="utf-8")
     draw = random.Random(0)
-    with (folder / "concepts" / "many.csv").open("w", encoding="utf-8") as file:
-        file.write("question,positive,negative\n")
+    with (folder / "concepts" / "many.csv").open("w", encoding="utf-8") as source:
+        source.write("question,positive,negative\n")
         for number in range(count):
             question, positive, negative = (
                 " ".join(draw.choices(WORDS, k=length)) for length in (20, 6, 6)
             )
-            file.write(f"{number} {question}?,{positive} yes,{negative} no\n")
+            source.write(f"{number} {question}?,{positive} yes,{negative} no\n")
 
 
 def timed_command(*arguments: str) -> dict[str, float]:

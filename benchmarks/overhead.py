@@ -17,7 +17,7 @@ import json
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -68,7 +68,7 @@ class Ledger:
     """Seconds by kind of work; what a wrapped function calls is booked where that belongs."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
         self._kinds = ["other"]
         self._since = time.perf_counter()
@@ -137,7 +137,7 @@ def measure(options: argparse.Namespace, home: Path) -> dict[str, Any]:
     for view in VIEWS:
         with ledger.spending("views"):
             _read(view, home)
-    seconds = dict(ledger.seconds.most_common())
+    seconds = dict(sorted(ledger.seconds.items(), key=lambda spent: -spent[1]))
     whole = sum(seconds.values())
     overhead = sum(spent for kind, spent in seconds.items() if kind not in APART)
     return {

@@ -131,12 +131,13 @@ class Peer:
         return logprobs[:, :-1].gather(2, ids[:, 1:, None])
 
     def _steered(self, layer: int, multiplier: float, **where: Any) -> AbstractContextManager[None]:
-        return self.vectors[layer].apply(
+        applied: AbstractContextManager[None] = self.vectors[layer].apply(
             self.model,
             multiplier=multiplier,
             **({"min_token_index": None} if "token_indices" in where else {}),
             **where,
         )
+        return applied
 
     def _padded(self, rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ids and mask, padded on the left."""
