@@ -11,7 +11,8 @@ from runners.bench import Bench
 from runners.combinations import Combination
 from runners.console import say
 from runners.derived import RESAMPLE, Draw
-from runners.fitting import BASE, Fitter
+from runners.fitting import Fitter
+from runners.norms import BASE
 from specs.faults import Refused
 
 if TYPE_CHECKING:

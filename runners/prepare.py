@@ -12,7 +12,8 @@ from runners.campaign import Campaign
 from runners.combinations import Combination
 from runners.console import say
 from runners.execution import versions
-from runners.fitting import BASE, Fitter
+from runners.fitting import Fitter
+from runners.norms import BASE
 from specs.faults import Refused
 from specs.schema import FittedMethod
 
