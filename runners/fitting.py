@@ -22,7 +22,7 @@ from specs.faults import Refused
 from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from runners.derived import Draw
@@ -79,13 +79,16 @@ class Fitter:
         """Return nulls and resamples of `parent`, one a draw."""
         from runners.derived import Deriver
 
-        found = Deriver(self, parent, variant).make(draws)
-        self.release()
-        return found
+        return Deriver(self, parent, variant).make(draws)
 
-    def release(self) -> None:
-        """Let go of the training activations; whoever needs them again reads them again."""
-        self.shelf.drop_dataset(self.bench.dataset.dataset_id)
+    def release(self, keep: Collection[str] = ()) -> None:
+        """Let go of the training activations, but for those under the variants `keep`.
+
+        Whoever needs them again reads them again.
+        """
+        built = self.bench.dataset.variants
+        kept = {built[variant].variant_id for variant in keep if variant in built}
+        self.shelf.drop_dataset(self.bench.dataset.dataset_id, kept)
 
     def training(self, variant: str, read: Read = BASE_READ) -> Training:
         """Return the training activations under a variant at a read position.

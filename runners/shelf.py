@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -39,9 +40,10 @@ class Shelf:
             if held := self._held.pop(place, None):
                 held.close()
 
-    def drop_dataset(self, dataset_id: str) -> None:
-        """Let go of everything about a dataset."""
-        self.drop(*(place for place in self._held if place.dataset_id == dataset_id))
+    def drop_dataset(self, dataset_id: str, keep: Collection[str] = ()) -> None:
+        """Let go of everything about a dataset but what was read under the variant_ids `keep`."""
+        about = [place for place in self._held if place.dataset_id == dataset_id]
+        self.drop(*(place for place in about if place.variant_id not in keep))
 
     def make_room(self, folder: Path, size: int) -> None:
         """Let go of what was read longest ago until `size` bytes leave as much again for results.
