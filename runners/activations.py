@@ -70,7 +70,7 @@ class ActivationFile:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
         if free < shape.size:
-            raise _no_room(folder, shape, f"{free / 1e9:.2f} GB are free")
+            raise _no_room(folder, shape, f"{sized(free)} are free")
         head = _head(shape, header)
         file: IO[bytes]
         file = temporary(path).open("w+b") if path else tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
@@ -184,8 +184,13 @@ def _head(shape: Shape, header: Mapping[str, str]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
+def sized(n_bytes: int) -> str:
+    """Return a size as a person would say it."""
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:,.1f} GB"
+
+
 def _no_room(folder: Path, shape: Shape, why: str) -> Refused:
     return Refused(
-        f"{folder}: no room for {shape.size / 1e9:.2f} GB of training activations ({why}); make "
+        f"{folder}: no room for {sized(shape.size)} of training activations ({why}); make "
         "room there, or name a folder on another disk by --home"
     )

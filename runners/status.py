@@ -45,11 +45,12 @@ def tell(settings: Settings, experiment: str | None) -> None:
 
 def _tell_kept(home: Path) -> None:
     """Say what `run --keep-activations` has left: it is the largest of what lies in a home."""
+    from runners.activations import sized
     from runners.console import say
 
     sizes = [file.stat().st_size for file in (home / "activations").glob("*.safetensors")]
     if sizes:
         say(
-            f"{len(sizes)} file(s) of kept training activations, {sum(sizes) / 1e9:.2g} GB, in "
+            f"{len(sizes)} file(s) of kept training activations, {sized(sum(sizes))}, in "
             f"{home / 'activations'}; runs use them, and they can be deleted at any time"
         )

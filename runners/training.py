@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runners.activations import FORMAT, ActivationFile, Shape
+from runners.activations import FORMAT, ActivationFile, Shape, sized
 from runners.bench import Bench
 from runners.budgets import Budgets
 from runners.console import bar, say
@@ -143,7 +143,7 @@ class TrainingReader:
     def _say(self, label: str, tokens: int, n_reads: int) -> None:
         say(
             f"reading {label}: {len(self.used):,} training prompts of {tokens:,} tokens, "
-            f"{self.size(n_reads) / 1e9:.2g} GB on disk"
+            f"{sized(self.size(n_reads))} on disk"
         )
 
     def _create(self, read: Read) -> ActivationFile:
