@@ -127,7 +127,8 @@ class TrainingReader:
                 label = f"{self.bench.concept.name} · {self.variant}"
                 progress.label(f"reading {label}")
                 self._say(label, sum(item.decision + 1 for item in items), len(reads))
-                read_into(self.bench.loaded, items, reads, tokens_per_batch, keep, progress.advance)
+                budget = Budgets.of(tokens_per_batch).at(f"{self.fit.variant_id}/fit")
+                read_into(self.bench.loaded, items, reads, budget, keep, progress.advance)
             for file in files.values():
                 file.finish()
         except BaseException:
