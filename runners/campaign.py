@@ -11,7 +11,8 @@ from runners.bench import Bench
 from runners.combinations import Combination
 from runners.console import say
 from runners.derived import RESAMPLE, Draw
-from runners.fitting import BASE, Fitter
+from runners.fitting import Fitter
+from runners.norms import BASE
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -76,15 +77,32 @@ class Campaign:
 
     def vector(self, combination: Combination) -> SteeringVector:
         """Return the vector of a combination, fitted once."""
-        _, concept, method, variant, *_, norm, seed = combination
-        key = (concept, method, variant, norm, seed)
+        key = _fit_key(combination)
         if key not in self._vectors:
-            spec = self.catalog.get("methods", method)
-            fitter = self.fitters[concept]
-            self._vectors[key] = fitter.vector(spec, variant, norm, seed)
-            if not self.wants_layer:
-                fitter.release()
+            self._fit(combination.concept, combination.fit_variant)
         return self._vectors[key]
+
+    def _fit(self, concept: str, variant: str) -> None:
+        """Make all vectors that are fitted on the same prompts, which are read once for them."""
+        fitter = self.fitters[concept]
+        alike = [c for c in self.combinations if (c.concept, c.fit_variant) == (concept, variant)]
+        for c in alike:
+            spec = self.catalog.get("methods", c.method)
+            key = _fit_key(c)
+            if key not in self._vectors:
+                self._vectors[key] = fitter.vector(spec, variant, c.norm, c.seed)
+        fitter.release(keep=self._drawn_from(concept))
+
+    def _drawn_from(self, concept: str) -> set[str]:
+        """Return the fit variants whose training activations nulls and resamples will need."""
+        if not self.experiment.nulls.label_shuffled + self.experiment.resamples:
+            return set()
+        return {self._chooser(c).fit_variant for c in self.combinations if c.concept == concept}
+
+    def close(self) -> None:
+        """Let go of all training activations."""
+        for fitter in self.fitters.values():
+            fitter.release()
 
     def vectors(self) -> list[SteeringVector]:
         """Return every vector made so far, the base vectors of norms included."""
@@ -133,7 +151,9 @@ class Campaign:
             )
         layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
         fitted = self._asked_fitted(self.experiment.splits, layers)
-        return self._units([*fitted, *self._asked_derived()])
+        derived = self._asked_derived()
+        self.close()
+        return self._units([*fitted, *derived])
 
     def _undisputed(self) -> dict[str, int]:
         """Return run_id -> the only candidate layer, where its vector is not degenerate."""
@@ -237,6 +257,12 @@ class Campaign:
         for unit in units.values():
             unit.asked = list(dict.fromkeys(unit.asked))
         return list(units.values())
+
+
+def _fit_key(combination: Combination) -> tuple[str, str, str, str | None, int]:
+    """Return what tells vectors apart; operators, scopes and evaluation variants do not."""
+    c = combination
+    return c.concept, c.method, c.fit_variant, c.norm, c.seed
 
 
 def _base_first(combination: Combination) -> tuple[bool, str, bool, str]:

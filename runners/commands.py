@@ -49,6 +49,9 @@ __all__ = ["check", "run", "show", "status"]
 @click.option("--workers", type=click.IntRange(min=1), help="On the cluster, at most.")
 @click.option("--cpus-per-worker", type=click.IntRange(min=1), help="[default: see docs/cluster]")
 @click.option("--gpus-per-worker", type=click.IntRange(min=0), help="[default: 1 if there are any]")
+@click.option(
+    "--keep-activations", is_flag=True, help="Leave training activations as safetensors in HOME."
+)
 @click.pass_obj
 def run(
     settings: Settings,
@@ -61,6 +64,7 @@ def run(
     workers: int | None,
     cpus_per_worker: int | None,
     gpus_per_worker: int | None,
+    keep_activations: bool,
     **asked: Any,
 ) -> None:
     """Fit vectors and measure every logit difference that is asked and not yet there.
@@ -89,7 +93,7 @@ def run(
     experiments = adhoc.experiments(request, catalog, settings)
     execute.refuse_faulty(experiments, catalog)
     asked_cluster = cluster if engine == "ray" else None
-    options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster)
+    options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster, keep_activations)
     for experiment in experiments:
         outcome = execute.run(experiment, catalog, settings, options)
         if not dry_run:

@@ -13,6 +13,7 @@ from runners.combinations import Combination, combinations
 from runners.console import say
 from runners.execution import execution_row
 from runners.executor import Executor, Local
+from runners.leftovers import remove_leftovers
 from runners.step import Options, Outcome, Step, take_in
 from specs.faults import Refused
 
@@ -71,6 +72,7 @@ def _run(
     cluster: Cluster | None,
 ) -> Outcome:
     """Do one model after the other."""
+    remove_leftovers(settings.home)
     take_in(settings)
     asked = combinations(experiment, catalog)
     datasets = prepare.build_datasets(asked, catalog, settings)
@@ -100,14 +102,22 @@ def _run_model(
     say(f"model {asked[0].model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
     budgets = Budgets.kept(settings.home, loaded, options.tokens_per_batch)
     campaign = prepare.campaign(
-        experiment, asked, loaded, datasets, catalog, settings, budgets, options.dry_run
+        experiment,
+        asked,
+        loaded,
+        datasets,
+        catalog,
+        settings,
+        budgets,
+        options.dry_run,
+        options.keep_activations,
     )
     executor: Executor = Local(loaded, budgets, options.engine)
     if cluster is not None:
         from runners.cluster.executor import OnCluster
 
         executor = OnCluster(cluster, loaded, settings, options.tokens_per_batch)
-    with closing(executor):
+    with closing(executor), closing(campaign):
         _run_campaign(campaign, executor, options, outcome)
 
 

@@ -13,7 +13,9 @@ from runners.combinations import Combination
 from runners.console import say
 from runners.encoding import tokenizer_sha256
 from runners.execution import versions
-from runners.fitting import BASE, Fitter
+from runners.fitting import Fitter
+from runners.norms import BASE
+from runners.shelf import Shelf
 from specs.faults import Refused
 from specs.schema import FittedMethod
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from runners.budgets import Budgets
     from runners.load import LoadedModel
     from specs.catalog import Catalog
-    from specs.schema import Concept, Experiment
+    from specs.schema import Concept, Experiment, Read
     from specs.settings import Settings
 
 
@@ -58,6 +60,7 @@ def campaign(
     settings: Settings,
     tokens_per_batch: int | Budgets,
     plan_only: bool = False,
+    keep_activations: bool = False,
 ) -> Campaign:
     """Gather an experiment's part for one model.
 
@@ -68,8 +71,18 @@ def campaign(
     variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
     benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
     provenance = _provenance(loaded)
+    shelf = Shelf()
     fitters = {
-        name: Fitter(bench, settings.home, provenance, tokens_per_batch, plan_only)
+        name: Fitter(
+            bench,
+            settings.home,
+            provenance,
+            tokens_per_batch,
+            plan_only,
+            _reads(name, asked, catalog),
+            keep_activations,
+            shelf,
+        )
         for name, bench in benches.items()
     }
     found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings)
@@ -79,6 +92,12 @@ def campaign(
     if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
         raise Refused(*wrong)
     return found
+
+
+def _reads(concept: str, asked: Sequence[Combination], catalog: Catalog) -> frozenset[Read]:
+    """Return the read positions of all methods that are fitted for a concept."""
+    methods = (catalog.get("methods", c.method) for c in asked if c.concept == concept)
+    return frozenset(method.read for method in methods if isinstance(method, FittedMethod))
 
 
 def _provenance(loaded: LoadedModel) -> dict[str, str]:

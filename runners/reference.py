@@ -19,6 +19,7 @@ from runners.architecture import parts
 if TYPE_CHECKING:
     from runners.load import LoadedModel
     from runners.positions import TokenisedItem
+    from specs.schema import Read
 
 
 class Answer(NamedTuple):
@@ -93,15 +94,22 @@ def _score(logits: Tensor, tokens: Sequence[int]) -> _Score:
     return _Score(sum(found), sum(sizes[:1]), sum(larger[1:]))
 
 
-def reference_activations(loaded: LoadedModel, item: TokenisedItem) -> tuple[Tensor, Tensor]:
+def reference_activations(
+    loaded: LoadedModel, item: TokenisedItem, read: Read = "answer_token"
+) -> tuple[Tensor, Tensor]:
     """Return what `runners.extraction` reads of one item, one pass per completion.
 
-    The output of every block at the first token in which the completions differ, positive and
-    negative, each float32 [layers, d_model] on the CPU.
+    Positive and negative, each float32 [layers, d_model] on the CPU: the output of every block at
+    the first token in which the completions differ, where the pass ends; at the completion's last
+    token; or its mean in float64 over the completion's tokens, or over all tokens.
     """
+    before = [*item.prompt, *item.shared]
+    start = {"mean_completion": len(item.prompt), "mean_all": 0}.get(read, -1)
     both = (
-        torch.stack(_block_outputs(loaded, [*item.prompt, *item.shared, completion[0]]))
-        for completion in (item.positive, item.negative)
+        torch.stack(_block_outputs(loaded, [*before, *completion], start))
+        for completion in (
+            side[:1] if read == "answer_token" else side for side in (item.positive, item.negative)
+        )
     )
     positive, negative = both
     return positive, negative
@@ -145,13 +153,13 @@ def _steering(
         handle.remove()
 
 
-def _block_outputs(loaded: LoadedModel, tokens: Sequence[int]) -> list[Tensor]:
-    """Return the last position's output of every block, each float32 [d_model]."""
+def _block_outputs(loaded: LoadedModel, tokens: Sequence[int], start: int) -> list[Tensor]:
+    """Return every block's output, its mean from position `start` on, each float32 [d_model]."""
     read: list[Tensor] = []
 
     def keep(_module: Any, _args: Any, output: Any) -> None:
         hidden = output[0] if isinstance(output, tuple) else output
-        read.append(hidden[0, -1].float().cpu())
+        read.append(hidden[0, start:].cpu().double().mean(0).float())
 
     model = loaded.model.eval()
     handles = [block.register_forward_hook(keep) for block in parts(model).blocks]

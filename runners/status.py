@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from specs.faults import Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from specs.settings import Settings
 
 
@@ -37,4 +39,18 @@ def tell(settings: Settings, experiment: str | None) -> None:
         say(
             f"{left} staged file(s) wait for ingest; `steerhouse warehouse ingest` or the next "
             "run takes them in"
+        )
+    _tell_kept(settings.home)
+
+
+def _tell_kept(home: Path) -> None:
+    """Say what `run --keep-activations` has left: it is the largest of what lies in a home."""
+    from runners.activations import sized
+    from runners.console import say
+
+    sizes = [file.stat().st_size for file in (home / "activations").glob("*.safetensors")]
+    if sizes:
+        say(
+            f"{len(sizes)} file(s) of kept training activations, {sized(sum(sizes))}, in "
+            f"{home / 'activations'}; runs use them, and they can be deleted at any time"
         )

@@ -36,6 +36,8 @@ class Options:
     """`fast`; `reference` for the slow path throughout; `ray` for the fast one on a cluster."""
     cluster: Wanted | None = None
     """Which cluster, and what of it; asked for with engine `ray` only."""
+    keep_activations: bool = False
+    """Whether the training activations stay in `<home>/activations/`."""
 
 
 @dataclass

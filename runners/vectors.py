@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runners.ids import Fit
+from runners.leftovers import temporary
 from specs.faults import Refused
 from specs.identity import canonical_json
 
@@ -91,11 +92,11 @@ def save(home: Path, vector: SteeringVector, provenance: Mapping[str, str]) -> P
         **provenance,
     }
     tensors = {f"layer.{layer}": tensor.contiguous() for layer, tensor in vector.directions.items()}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, temporary, metadata=header)
-    with temporary.open("rb") as written:
+    unfinished = temporary(path)
+    save_file(tensors, unfinished, metadata=header)
+    with unfinished.open("rb") as written:
         os.fsync(written.fileno())
-    temporary.replace(path)
+    unfinished.replace(path)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -270,6 +271,13 @@ def random_items(
 
 
 MIXED = random_items([9, 23, 14, 14, 2], [1, 1, 1, 0, 2])
+UNEQUAL = [
+    replace(
+        item, positive=(*item.positive, *range(10, 10 + i)), negative=item.negative[: 1 + i % 2]
+    )
+    for i, item in enumerate(MIXED)
+]
+"""As MIXED, with positive completions of 2 to 6 tokens and negative ones of 1 or 2."""
 
 
 def random_births(

@@ -36,8 +36,8 @@ def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def test_mean_difference_is_the_mean_over_training_items(fitter: Fitter, method: Method) -> None:
     vector = fitter.vector(method, "base", None, 0)
-    training = fitter.training("base")
-    by_hand = (training.positive[:, LAYER] - training.negative[:, LAYER]).mean(0)
+    positive, negative = fitter.training("base").layer(LAYER)
+    by_hand = (positive - negative).mean(0)
     assert np.allclose(vector.directions[LAYER].numpy(), by_hand, atol=1e-5)
     assert vector.norm == "base"
     assert vector.norm_vector_id is None
@@ -193,7 +193,8 @@ def test_resamples_vary_as_the_bootstrap_says(fitter: Fitter, method: Method) ->
     assert len({v.vector_id for v in found} | {parent.vector_id}) == 201
     drawn = np.stack([v.directions[LAYER].numpy() for v in found]).astype(float)
     training = fitter.training("base")
-    differences = (training.positive[:, LAYER] - training.negative[:, LAYER]).astype(float)
+    positive, negative = training.layer(LAYER)
+    differences = (positive - negative).astype(float)
     names = sorted(set(training.questions))
     of_question = [[q == name for q in training.questions] for name in names]
     means = np.stack([differences[rows].mean(0) for rows in of_question])

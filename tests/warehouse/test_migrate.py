@@ -141,3 +141,21 @@ def test_bring_up_migrates_only_what_is_older(tmp_path: Path) -> None:
         connection.execute("update schema_definition set sha256 = 'of another steerhouse'")
     assert migrate.bring_up(tmp_path) == ["views"]
     assert migrate.bring_up(tmp_path) == []
+
+
+def test_vectors_of_the_first_schema_keep_their_geometry(tmp_path: Path) -> None:
+    first = migrate.scripts()[0]
+    with attach(path(tmp_path), read_only=False) as connection:
+        connection.execute(first.sql)
+        connection.execute(
+            "insert into schema_migration values (1, '0001_relations.sql', now()::timestamp)"
+        )
+        connection.execute(
+            "insert into vector_layer values ('v', 3, 2, 1, 2, 9, false, .1, .2, .3, .4, .5, 6)"
+        )
+    assert "0003_vector_stability.sql" in migrate.migrate(tmp_path)
+    with connect(tmp_path) as connection:
+        found = connection.execute(
+            "select length, effective_rank, split_half_cosine, noise_length from vector_layer"
+        )
+        assert found.fetchall() == [(2, 6, None, None)]

@@ -57,3 +57,9 @@ comment on view method_comparison is
 comment on view concept_card is
 'A concept at the layer that validation chose, as the test split finds it. One row per run_id.';
 comment on column concept_card.complete is 'Nothing asked is missing on validation and test';
+comment on view vector_geometry is
+'Vectors by name, with how their training differences lie around them. One row per vector_id, layer.';
+comment on column vector_geometry.n_items is 'Training items used';
+comment on column vector_geometry.n_questions is 'Training questions used';
+comment on column vector_geometry.layer is
+'0-based decoder block whose output was read, and is steered';
