@@ -20,10 +20,12 @@ from runners.cluster import executor
 from runners.cluster.connection import Size, Wanted, connected
 from runners.cluster.crew import Crew, Worker
 from runners.cluster.executor import OnCluster
-from runners.cluster.holder import About
+from runners.cluster.holder import About, ModelHolder, Task
+from runners.reference_sweep import reference_sweep
 from specs.faults import Refused
 from tests.command import STEERHOUSE, steerhouse
 from tests.runners import ray_cluster, toy_models
+from tests.runners.families import random_items, tiny
 
 pytest.importorskip("ray")
 torch.set_num_threads(1)
@@ -148,6 +150,25 @@ def test_a_worker_is_compared_with_the_driver(capfd: pytest.CaptureFixture[str])
     for _ in range(2):
         crew._compare(worker, there._replace(row=mine))
     assert capfd.readouterr().err.count("torch 0.1 there") == 1
+
+
+def test_a_worker_tells_of_halved_batches() -> None:
+    def small(loaded: Any, items: Any, births: Any, scope: str) -> Any:
+        if len(items) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        return reference_sweep(loaded, items, births, scope)
+
+    sweeps: dict[str, Any] = {"unit": small}
+    holder = ModelHolder(tiny("llama"), sweeps)
+    items = random_items([10] * 6, [0] * 6)
+    done = holder.measure(Task("unit", "label", items, [], 60), {})
+    assert done.tokens == 15
+    assert [line.partition(":")[0] for line in done.said] == [
+        "out of memory in a batch of 6 prompts, 60 tokens",
+        "out of memory in a batch of 3 prompts, 30 tokens",
+    ]
+    assert len(done.measured.unsteered) == 6
+    assert holder.measure(Task("unit", "label", items, [], 15), {}).said == []
 
 
 @pytest.mark.slow
