@@ -93,9 +93,7 @@ def run(
     experiments = adhoc.experiments(request, catalog, settings)
     execute.refuse_faulty(experiments, catalog)
     asked_cluster = cluster if engine == "ray" else None
-    options = Options(
-        dry_run, verify, tokens_per_batch, engine, asked_cluster, keep_activations
-    )
+    options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster, keep_activations)
     for experiment in experiments:
         outcome = execute.run(experiment, catalog, settings, options)
         if not dry_run:
