@@ -119,33 +119,20 @@ def test_every_scope_sends_the_prompts_through_once_more(kind: Bench, run: Run) 
     assert block.prompt_tokens() == 2 * sum(item.decision + 1 for item in block.items)
 
 
-def test_what_is_planned_is_what_goes_through(
-    kind: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The tokens of a block in chains are counted as the decoder meets them."""
-    import runners.prefix
-    import runners.trunk
+def test_what_is_planned_is_what_goes_through(kind: Bench, run: Run) -> None:
+    """The tokens of a block by chains are counted as the model meets them, padding aside."""
     from runners.chains import sweep
-    from runners.measure import births, measure_block
+    from runners.measure import measure_block
 
     (block,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
     assert block.prompt_tokens() < sum(item.decision + 1 for item in block.items)
     met: list[int] = []
-    extend, grow = runners.prefix.extend, runners.trunk.grow
 
-    def extending(loaded: Any, rows: Any, start: int, cache: Any) -> Any:
-        met.append(sum(map(len, rows)))
-        return extend(loaded, rows, start, cache)
+    def meet(_module: Any, arguments: Any) -> None:
+        met.append(int((arguments[0] != 0).sum()))
 
-    def growing(loaded: Any, trunk: Any, tokens: Any, stem: Any, born: Any) -> Any:
-        met.append(sum(map(len, tokens)))
-        return grow(loaded, trunk, tokens, stem, born)
-
-    monkeypatch.setattr("runners.prefix.extend", extending)
-    monkeypatch.setattr("runners.trunk.extend", extending)
-    monkeypatch.setattr("runners.chains.grow", growing)
-    assert births(block.cells).vectors
-    measure_block(kind.loaded, block.items, block.cells, sweep, 10**6)
+    with kind.loaded.model.get_input_embeddings().register_forward_pre_hook(meet):
+        measure_block(kind.loaded, block.items, block.cells, sweep, 10**6)
     assert sum(met) == pytest.approx(block.prompt_tokens(), rel=0.01)
 
 
