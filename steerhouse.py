@@ -37,6 +37,9 @@ VERBS = {
     "status": Verb("runners.commands", "status", "Say what of an experiment is done."),
     "sql": Verb("warehouse.commands", "sql", "Query the warehouse with SQL."),
     "analyse": Verb("analysis.commands", "analyse", "Answer a question: reliability, bias, …"),
+    "doctor": Verb(
+        "runners.doctor_command", "doctor", "Say what is here, and how a model is served."
+    ),
     "warehouse": Verb("warehouse.commands", "warehouse", "Look after the warehouse file."),
 }
 ALIASES = {"analyze": "analyse"}

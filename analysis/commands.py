@@ -143,6 +143,19 @@ def _answer(
         output.write(found.project(", ".join(shown)), form, out)
         for note in _notes(analysis, found, len(shown)):
             click.echo(note, err=True)
+        if silence := _silence(connection, analysis, given):
+            click.echo(silence, err=True)
+
+
+def _silence(
+    connection: duckdb.DuckDBPyConnection, analysis: Analysis, given: dict[str, Any]
+) -> str | None:
+    """Return a warning where the model does not answer, unless that is the question itself."""
+    from warehouse.answering import warning
+
+    if analysis.name == "answer_mass" or not set(_FILTERS) <= {p.name for p in analysis.parameters}:
+        return None
+    return warning(connection, **{name: given.get(name) for name in _FILTERS})
 
 
 def _notes(analysis: Analysis, found: duckdb.DuckDBPyRelation, n_shown: int) -> list[str]:

@@ -34,7 +34,8 @@ class Audit:
     n_questions: int
     n_unused_questions: int
     splits: dict[str, dict[str, Any]]
-    """Per split: n_items, n_questions, share (of the questions), cells (A/Yes: n, ...)."""
+    """Per split: n_items, n_questions, share (of the questions), cells (A/Yes: n, ...; for answer
+    format `text` text/Yes: n, ...)."""
     left_out: dict[str, list[int]]
     """Reason: the source rows left out for it."""
     n_duplicate_rows: int
@@ -132,10 +133,7 @@ def _split(
     split: Split, ids: set[str], n_questions: int, items: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     rows = [item for item in items if item["split"] == split]
-    cells = Counter(
-        f"{item['symbols'][item['positive_option']]}/{item['positive_answer'] or 'neither'}"
-        for item in rows
-    )
+    cells = Counter(f"{_symbol(item)}/{item['positive_answer'] or 'neither'}" for item in rows)
     return {
         "n_items": len(rows),
         "n_questions": len(ids),
@@ -144,12 +142,19 @@ def _split(
     }
 
 
+def _symbol(item: Mapping[str, Any]) -> str:
+    """Return the positive option's symbol; `text` where options have none."""
+    return str(item["symbols"][item["positive_option"]]) if item["symbols"] else "text"
+
+
 def _repeats(keys: Iterable[Any]) -> int:
     counts = Counter(keys)
     return counts.total() - len(counts)
 
 
 def _names_a_symbol(question: Question, concept: Concept) -> bool:
+    if concept.answer_format == "text":
+        return False
     marks = [f"({symbol})" for symbol in concept.symbols]
     return any(mark in text for text in (question.stem, *question.options) for mark in marks)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from specs.schema import Concept, HubSource
+from specs.schema import Concept, HubSource, TemplateSource
 
 from .layout import ITEMS
 from .splits import SPLITS
@@ -77,5 +77,7 @@ def _source(concept: Concept, located: Mapping[str, Any]) -> str:
             f"file `{source.file}` of the Hub data set "
             f"[{source.hub}](https://huggingface.co/datasets/{source.hub}), revision {commit}"
         )
+    if isinstance(source, TemplateSource):
+        return f"the {source.template.size:,} combinations of a template in the spec itself"
     file = getattr(source, "file", None)
     return f"file `{file}`" if file else "questions written into the spec itself"

@@ -42,8 +42,8 @@ def _orders(concept: Concept, split: Split, index: int) -> list[bool]:
     `alternate` swaps the source's rows 0, 1, 4, 5, ... (Tan et al., make_mwe_persona.py in
     repepo: blocks of two, since the source alternates Yes and No row by row).
     """
-    if concept.answer_format == "yes_no":
-        return [False]
+    if concept.answer_format != "letter":
+        return [False]  # options that are not shown stand in no order
     order = getattr(concept.option_order, split)
     if order == "alternate":
         return [index // 2 % 2 == 0]
@@ -53,7 +53,7 @@ def _orders(concept: Concept, split: Split, index: int) -> list[bool]:
 def _item(concept: Concept, split: Split, question: Question, swapped: bool) -> dict[str, Any]:
     options = list(question.options[::-1] if swapped else question.options)
     positive = 1 - question.positive if swapped else question.positive
-    symbols = list(ANSWERS if concept.answer_format == "yes_no" else concept.symbols)
+    symbols = {"letter": list(concept.symbols), "yes_no": list(ANSWERS), "text": []}
     order = "swapped" if swapped else "original"
     return {
         "split": split,
@@ -63,13 +63,13 @@ def _item(concept: Concept, split: Split, question: Question, swapped: bool) -> 
             options=options,
             positive=positive,
             order=order,
-            symbols=symbols,
+            symbols=symbols[concept.answer_format],
         ),
         "question_id": question.question_id,
         "question": question.stem,
         "options": options,
         "positive_option": positive,
-        "symbols": symbols,
+        "symbols": symbols[concept.answer_format],
         "option_order": order,
         "positive_answer": positive_answer(options[positive]),
         "label_confidence": question.label_confidence,

@@ -1,4 +1,4 @@
-"""Where a concept's questions come from: inline, a file beside the YAML, or a file of the Hub.
+"""Where a concept's questions come from: the YAML itself, a file beside it, or one of the Hub.
 
 `locate` finds the content and its hash without parsing it, so that an unchanged concept costs one
 file read; `read` parses it.
@@ -12,9 +12,11 @@ from typing import Any
 
 from specs.faults import Refused
 from specs.identity import canonical_json, sha256
-from specs.schema import Concept, Fields, FileSource, HubSource, InlineSource
+from specs.reader import place as place_in
+from specs.schema import Concept, Fields, FileSource, HubSource, InlineSource, TemplateSource
 from specs.settings import Settings
 from specs.suggestions import did_you_mean
+from specs.template import TEXTS, Template, fill
 
 from .refusals import place
 
@@ -23,7 +25,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Located:
-    """A source that is there: its file (null when inline), content hash and Hub commit."""
+    """A source that is there: its file (null in the YAML itself), content hash and Hub commit."""
 
     path: Path | None
     sha256: str
@@ -43,7 +45,9 @@ class Source:
 
     def row(self, number: int) -> str:
         """Return how messages name a row: `path:row 17`."""
-        between = ":row" if self.kind != "inline" else ": inline question"
+        between = {"inline": ": inline question", "template": ": combination"}.get(
+            self.kind, ":row"
+        )
         return f"{self.where}{between} {number}"
 
 
@@ -55,6 +59,8 @@ def locate(concept: Concept, settings: Settings, *, online: bool = True) -> Loca
     source = concept.source
     if isinstance(source, InlineSource):
         return Located(None, sha256(canonical_json(_inline_rows(source))))
+    if isinstance(source, TemplateSource):
+        return Located(None, sha256(canonical_json(source.template.model_dump(mode="json"))))
     if isinstance(source, FileSource):
         path, commit = _beside(concept, source), None
     else:
@@ -75,6 +81,9 @@ def read(concept: Concept, located: Located) -> Source:
     if isinstance(source, InlineSource):
         rows = _inline_rows(source)
         return Source("inline", place(concept), Fields(), (), rows, located)
+    if isinstance(source, TemplateSource):
+        where = place_in(concept, ("source", "template"))
+        return Source("template", where, Fields(), (), _combined(source.template), located)
     from .sources_file import read_columns
 
     assert located.path is not None
@@ -86,6 +95,14 @@ def read(concept: Concept, located: Located) -> Source:
 
 def _inline_rows(source: InlineSource) -> list[Row]:
     return [question.model_dump(mode="json") for question in source.inline]
+
+
+def _combined(template: Template) -> list[Row]:
+    """Return one row for each combination: its texts, and its slots as further columns."""
+    return [
+        {**{key: fill(getattr(template, key), chosen) for key in TEXTS}, **chosen}
+        for chosen in template.combinations()
+    ]
 
 
 def _beside(concept: Concept, source: FileSource) -> Path:

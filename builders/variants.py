@@ -22,15 +22,17 @@ FRAMES = {
         "({{ symbols[0] }}): {{ options[0] }}\n({{ symbols[1] }}): {{ options[1] }}"
     ),
     "yes_no": "{{ question }}",
+    "text": "{{ question }}",
 }
 """Frame of an item per answer format; `letter` as Tan et al. write it (make_mwe_persona.py)."""
-PREFIXES = {"letter": "(", "yes_no": ""}
+PREFIXES = {"letter": "(", "yes_no": "", "text": ""}
 
 
 def refuse_unanswerable(concept: Concept, variant: Variant) -> None:
     """Raise CannotRender where the concept lacks what the variant asks for; render nothing."""
     templates = _templates(concept, variant)
-    if concept.persona is None and "persona" in _names(variant, templates):
+    names = _names(variant, templates)
+    if concept.persona is None and "persona" in names:
         raise CannotRender(
             f"{place(concept)}: persona: variant {variant.name!r} needs the persona of concept "
             f"{concept.name!r}, which has none; add `persona:` with a positive and a negative "
@@ -40,6 +42,11 @@ def refuse_unanswerable(concept: Concept, variant: Variant) -> None:
         raise CannotRender(
             f"{place(variant)}: symbols: concept {concept.name!r} answers Yes or No and has no "
             "option symbols to replace; leave the variant out for it"
+        )
+    if concept.answer_format == "text" and (variant.symbols or "symbols" in names):
+        raise CannotRender(
+            f"{place(variant)}: symbols: concept {concept.name!r} answers with the texts of its "
+            "options and has no symbols; leave the variant out for it"
         )
 
 
@@ -63,8 +70,9 @@ def render(
 ) -> list[dict[str, Any]]:
     """Return the rows of the variant's config, in the order of `items` (rows of config `items`).
 
-    The completion is answer_prefix + positive. A symbol is followed by `)` where the prefix ends
-    with `(`. Refused names the variant, the template and what is wrong in it.
+    The completion is answer_prefix + positive: for answer format `text` the option itself, else its
+    symbol, which is followed by `)` where the prefix ends with `(`. Refused names the variant, the
+    template and what is wrong in it.
     """
     refuse_unanswerable(concept, variant)
     environment = _environment()
@@ -119,9 +127,10 @@ def _row(
     concept: Concept, variant: Variant, templates: Mapping[str, Any], item: Mapping[str, Any]
 ) -> dict[str, Any]:
     symbols = list(variant.symbols or item["symbols"])
+    options = list(item["options"])
     values: dict[str, Any] = {
         "question": item["question"],
-        "options": list(item["options"]),
+        "options": options,
         "symbols": symbols,
         "concept": concept.name,
     }
@@ -135,14 +144,15 @@ def _row(
     ]
     prefix = PREFIXES[concept.answer_format]
     prefix = prefix if variant.answer_prefix is None else variant.answer_prefix
+    answers = options if concept.answer_format == "text" else symbols
     closing = ")" if concept.answer_format == "letter" and prefix.endswith("(") else ""
     positive = item["positive_option"]
     return {
         "item_id": item["item_id"],
         "messages": messages,
         "answer_prefix": prefix,
-        "positive": symbols[positive] + closing,
-        "negative": symbols[1 - positive] + closing,
+        "positive": answers[positive] + closing,
+        "negative": answers[1 - positive] + closing,
     }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runners import rows
-from runners.bench import SCORE
 from runners.prepare import planted_rows, refused_rows
 from warehouse.relations import GRAIN, arrow_table
 
@@ -51,7 +50,7 @@ def about(
             "prompt_set_id": None,
             "text_set_id": None,
             "variant_id": bench.tokenised(variant).variant_id,
-            "score": SCORE,
+            "score": bench.score,
             "parameters": "{}",
         }
         for evaluation_id, (bench, variant) in evaluations.items()

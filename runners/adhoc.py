@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,18 @@ class Request:
         return found
 
 
+def experiments(request: Request, catalog: Catalog, settings: Settings) -> list[Experiment]:
+    """Return what is asked for: one experiment, or those that a glob or `tag:WORD` stands for.
+
+    Raises:
+        Refused: nothing bears the name, and whatever `experiment` refuses.
+    """
+    if request.experiment is None:
+        return [experiment(request, catalog, settings)]
+    names = catalog.resolve("experiments", [request.experiment])
+    return [experiment(replace(request, experiment=name), catalog, settings) for name in names]
+
+
 def experiment(request: Request, catalog: Catalog, settings: Settings) -> Experiment:
     """Return the experiment that is asked for; options narrow or change a named one.
 
@@ -71,6 +83,11 @@ def experiment(request: Request, catalog: Catalog, settings: Settings) -> Experi
     changes = {key: value for key, value in changes.items() if value}
     digest = sha256(canonical_json({k: _plain(v) for k, v in changes.items()}))[:8]
     if request.experiment:
+        if request.save:
+            raise Refused(
+                f"--save {request.save}: {request.experiment} is saved already; give --concept and "
+                "--model to make an experiment of your own"
+            )
         named = catalog.get("experiments", request.experiment)
         # A changed experiment is another one: what the named one asks stays as it was.
         name = f"{request.experiment}-{digest}" if changes else request.experiment

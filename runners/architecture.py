@@ -153,6 +153,6 @@ def _by_rope(text: Any, longest: int) -> Way | None:
 
 def _head_fault(model: PreTrainedModel) -> str | None:
     head = model.get_output_embeddings()
-    if type(head) is nn.Linear:
+    if isinstance(head, nn.Linear):  # quantised ones are classes below it
         return None
-    return f"{type(model).__name__}: its head is {type(head).__name__}, not a plain linear layer"
+    return f"{type(model).__name__}: its head is {type(head).__name__}, not a linear layer"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from runners.console import say
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from runners.load import LoadedModel
     from specs.schema import Concept, Variant
 
-SCORE = "decision"
-"""The score of `letter` and `yes_no`: logits of the first tokens in which completions differ."""
+SCORES = {"letter": "decision", "yes_no": "decision", "text": "sequence"}
+"""The score of each answer format. `decision`: the logits of the first tokens in which completions
+differ; `sequence`: the log-probabilities of all their tokens from there on, summed."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,25 @@ class Bench:
     _tokenised: dict[str, Tokenised] = field(default_factory=dict)
     _item_ids: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def score(self) -> str:
+        """How completions are scored: what SCORES says of the concept's answer format."""
+        return SCORES[self.concept.answer_format]
+
     def tokenised(self, variant: str) -> Tokenised:
         """Return every item of the dataset under `variant`."""
         if variant not in self._tokenised:
             built = self.dataset.variants[variant]
             self._warn(built.rows, variant)
-            results = tokenise_rows(self.loaded, built.rows, self.variants[variant])
+            results = tokenise_rows(
+                self.loaded, built.rows, self.variants[variant], self.score == "sequence"
+            )
             fit = {item.item_id: item for item in results if isinstance(item, TokenisedItem)}
             unfit = {r.item_id: r.reason for r in results if not isinstance(r, TokenisedItem)}
             self._tokenised[variant] = Tokenised(
                 built.variant_id,
                 evaluation_id(
-                    self.loaded.model_id, self.dataset.dataset_id, built.variant_id, SCORE
+                    self.loaded.model_id, self.dataset.dataset_id, built.variant_id, self.score
                 ),
                 fit,
                 unfit,
@@ -82,12 +91,14 @@ class Bench:
 
     def questions(self, item_ids: Sequence[str]) -> list[str]:
         """Return the question_id of each item."""
-        if not hasattr(self, "_question_of"):
-            items = self.dataset.items
-            self._question_of = dict(
-                zip(items["item_id"].to_pylist(), items["question_id"].to_pylist(), strict=True)
-            )
         return [self._question_of[item] for item in item_ids]
+
+    @cached_property
+    def _question_of(self) -> dict[str, str]:
+        """Map each item to its question."""
+        items = self.dataset.items
+        pairs = zip(items["item_id"].to_pylist(), items["question_id"].to_pylist(), strict=True)
+        return dict(pairs)
 
 
 def _contents(rows: pa.Table) -> Iterator[str]:

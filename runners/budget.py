@@ -21,49 +21,36 @@ class Budget:
 
     tokens: int
     say: Callable[[str], None] = field(default=say, repr=False)
+    halved: Callable[[int], None] = field(default=lambda tokens: None, repr=False)
+    """Hears of the new number of tokens."""
 
     @classmethod
     def of(cls, tokens: int | Budget) -> Budget:
         """Return a budget of its own for a number, and a budget as it is."""
         return tokens if isinstance(tokens, Budget) else cls(tokens)
 
-    def batched(
-        self,
-        items: Sequence[TokenisedItem],
-        do: Callable[[list[int]], None],
-        anew: bool = False,
-    ) -> None:
-        """Call `do` on the indices of every batch; out of memory, halve the budget and go on.
+    def fits(self, items: Sequence[TokenisedItem], do: Callable[[list[int]], None]) -> bool:
+        """Call `do` on the indices of every batch, the longest prompts first.
 
-        With `anew` all items are done again then: what is done at which budget depends on the last
-        one only, and a run that is resumed with it meets the same shapes.
+        Out of memory, halve the budget and return False: the caller does all again, so that what
+        is done depends on the last budget only, and a run that is resumed with it meets the same
+        shapes.
 
         Raises:
             Refused: a single item does not fit.
         """
-        left = list(range(len(items)))
-        while left:
-            left = self._left(items, left, do, anew)
 
-    def _left(
-        self,
-        items: Sequence[TokenisedItem],
-        todo: Sequence[int],
-        do: Callable[[list[int]], None],
-        anew: bool,
-    ) -> list[int]:
-        """Do batches until one does not fit; return what is to be done at the new budget."""
-        left = set(todo)
-        for batch in batches([items[i] for i in todo], self.tokens):
-            own = [todo[i] for i in batch]
-            if not _fits(do, own):
-                self._halve([items[i] for i in own])
-                return list(range(len(items))) if anew else sorted(left)
-            left -= set(own)
-        return []
+        def longest(batch: Sequence[int]) -> int:
+            return max(items[i].width for i in batch)
+
+        for batch in sorted(batches(items, self.tokens), key=longest, reverse=True):
+            if not _fits(do, batch):
+                self._halve([items[i] for i in batch])
+                return False
+        return True
 
     def _halve(self, full: Sequence[TokenisedItem]) -> None:
-        longest = max(item.decision + 1 for item in full)
+        longest = max(item.width for item in full)
         if len(full) == 1:
             raise Refused(
                 f"item {full[0].item_id}: its {longest} tokens alone do not fit into memory; load "
@@ -71,6 +58,7 @@ class Budget:
             )
         before = len(full) * longest
         self.tokens = max(1, min(self.tokens, before) // 2)
+        self.halved(self.tokens)
         self.say(
             f"out of memory in a batch of {len(full)} prompts, {before:,} tokens: going on with "
             f"{self.tokens:,} tokens a batch (--tokens-per-batch {self.tokens} begins there)"

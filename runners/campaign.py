@@ -11,7 +11,8 @@ from runners.bench import Bench
 from runners.combinations import Combination
 from runners.console import say
 from runners.derived import RESAMPLE, Draw
-from runners.fitting import BASE, Fitter
+from runners.fitting import Fitter
+from runners.norms import BASE
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -43,11 +44,16 @@ class Campaign:
     # Names -----------------------------------------------------------------------------------
 
     @property
-    def chooses(self) -> bool:
-        """Whether a layer must be chosen before the reported splits can be measured."""
+    def wants_layer(self) -> bool:
+        """Whether something is measured at one chosen layer only."""
         asked = self.experiment
         derived = asked.nulls.random + asked.nulls.label_shuffled + asked.resamples
         return asked.layers == "best" or derived > 0
+
+    @property
+    def chooses(self) -> bool:
+        """Whether that layer must be chosen on validation first; one candidate needs no choice."""
+        return self.wants_layer and len(self.layers) > 1
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -71,15 +77,32 @@ class Campaign:
 
     def vector(self, combination: Combination) -> SteeringVector:
         """Return the vector of a combination, fitted once."""
-        _, concept, method, variant, *_, norm, seed = combination
-        key = (concept, method, variant, norm, seed)
+        key = _fit_key(combination)
         if key not in self._vectors:
-            spec = self.catalog.get("methods", method)
-            fitter = self.fitters[concept]
-            self._vectors[key] = fitter.vector(spec, variant, norm, seed)
-            if not self.chooses:
-                fitter.release()
+            self._fit(combination.concept, combination.fit_variant)
         return self._vectors[key]
+
+    def _fit(self, concept: str, variant: str) -> None:
+        """Make all vectors that are fitted on the same prompts, which are read once for them."""
+        fitter = self.fitters[concept]
+        alike = [c for c in self.combinations if (c.concept, c.fit_variant) == (concept, variant)]
+        for c in alike:
+            spec = self.catalog.get("methods", c.method)
+            key = _fit_key(c)
+            if key not in self._vectors:
+                self._vectors[key] = fitter.vector(spec, variant, c.norm, c.seed)
+        fitter.release(keep=self._drawn_from(concept))
+
+    def _drawn_from(self, concept: str) -> set[str]:
+        """Return the fit variants whose training activations nulls and resamples will need."""
+        if not self.experiment.nulls.label_shuffled + self.experiment.resamples:
+            return set()
+        return {self._chooser(c).fit_variant for c in self.combinations if c.concept == concept}
+
+    def close(self) -> None:
+        """Let go of all training activations."""
+        for fitter in self.fitters.values():
+            fitter.release()
 
     def vectors(self) -> list[SteeringVector]:
         """Return every vector made so far, the base vectors of norms included."""
@@ -102,7 +125,7 @@ class Campaign:
     def first_step(self) -> list[Unit]:
         """Return the validation sweep that chooses layers; everything, where nothing is chosen."""
         if not self.chooses:
-            return self._units(self._asked_fitted(self.experiment.splits, self._all_layers))
+            return self.second_step(self._undisputed())
         best_only = self.experiment.layers == "best"
         extra = [] if best_only or "validation" not in self.experiment.splits else self.combinations
         pairs = [
@@ -118,9 +141,8 @@ class Campaign:
             run_id = self.run(self._chooser(combination)).run_id
             if run_id in best:
                 self._chosen[combination] = best[run_id]
-        for concept, method in dict.fromkeys(
-            (c.concept, c.method) for c in self.combinations if c not in self._chosen
-        ):
+        unchosen = [c for c in self.combinations if c not in self._chosen and self.wants_layer]
+        for concept, method in dict.fromkeys((c.concept, c.method) for c in unchosen):
             say(
                 f"Warning: concept {concept}, method {method}: no layer can be chosen, for the "
                 "vectors are degenerate at each of them, or validation has no slope there (it "
@@ -129,7 +151,20 @@ class Campaign:
             )
         layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
         fitted = self._asked_fitted(self.experiment.splits, layers)
-        return self._units([*fitted, *self._asked_derived()])
+        derived = self._asked_derived()
+        self.close()
+        return self._units([*fitted, *derived])
+
+    def _undisputed(self) -> dict[str, int]:
+        """Return run_id -> the only candidate layer, where its vector is not degenerate."""
+        if not self.wants_layer:
+            return {}
+        (layer,) = self.layers
+        return {
+            self.run(c).run_id: layer
+            for c in self.choosers()
+            if layer in self._all_layers(c) and not self.vector(c).degenerate(layer)
+        }
 
     def choosing_runs(self) -> list[str]:
         """Return the run_ids whose validation slopes choose the layers."""
@@ -222,6 +257,12 @@ class Campaign:
         for unit in units.values():
             unit.asked = list(dict.fromkeys(unit.asked))
         return list(units.values())
+
+
+def _fit_key(combination: Combination) -> tuple[str, str, str, str | None, int]:
+    """Return what tells vectors apart; operators, scopes and evaluation variants do not."""
+    c = combination
+    return c.concept, c.method, c.fit_variant, c.norm, c.seed
 
 
 def _base_first(combination: Combination) -> tuple[bool, str, bool, str]:

@@ -12,14 +12,17 @@ from torch import Tensor
 from runners.answers import Answers, answers, log_probabilities
 from runners.masks import Stem
 from runners.nonfinite import refuse_nonfinite
-from runners.trunk import Trunk, grow, prefill, split
+from runners.sequences import Place, Side, Told, joined, told
+from runners.trunk import split
+from runners.weave import MOST, ROWS, weave
 
 if TYPE_CHECKING:
     from runners.load import LoadedModel
     from runners.positions import TokenisedItem
 
-FEWEST, MOST = 32, 256
-"""Chains of one pass over the stem."""
+LIVING = 16
+"""Chain rows that live at once, for each slot of the trunk: more take a pass of their own. So that
+their hidden states need no more memory than a block needs to work with."""
 
 
 class Sweep(NamedTuple):
@@ -31,14 +34,6 @@ class Sweep(NamedTuple):
     """float32 [B]: sum of log p of the shared tokens, unsteered; 0 where there are none."""
     steered: dict[int, Answers]
     """layer -> [B, n], the rows of its births in order."""
-
-
-class _Group(NamedTuple):
-    """Items whose stems are equally long."""
-
-    items: Sequence[TokenisedItem]
-    trunk: Trunk
-    stems: list[list[int]]
 
 
 def sweep(
@@ -81,17 +76,21 @@ def _sweep_alike(
     length: int,
 ) -> Sweep:
     """Return the sweep of items whose stems all have `length` tokens."""
-    trunks, stems = split(items, length)
-    apart = max(1, *(len(item.shared) for item in items))
-    group = _Group(items, prefill(loaded, trunks, apart), stems)
+    trunks, lines = split(items, length)
+    stems, stem = _with_tails(items, lines, length)
+    # What the shared tokens before the stem are predicted by.
+    apart = max(0, 1 + max(len(item.shared) for item in items) - length)
     unsteered: Answers | None = None
     steered: dict[int, list[Answers]] = {layer: [] for layer in sorted(births)}
-    for chunk in _chunks(births, _chains_at_once(group)):
-        hidden = grow(loaded, group.trunk, stems, Stem.line(length), chunk)
-        found = _answers(loaded, group, hidden[:, :, -1])
-        if unsteered is None:
+    rows = len(stem.parents)
+    most = max(1, min(MOST, ROWS // rows), LIVING * max(map(len, trunks)) // rows)
+    for chunk in _chunks(births, most):
+        first = unsteered is None
+        woven = weave(loaded, trunks, stems, stem, chunk, apart if first else 0)
+        found = _answers(loaded, items, woven.chains, length)
+        if first:
             unsteered = Answers(*(part[:, 0] for part in found))
-            prefix = _prefix_logprob(loaded, group, hidden[:, 0])
+            prefix = _prefix_logprob(loaded, items, woven.trunk, woven.chains[:, 0, :length])
         sizes = [1, *(len(rows) for rows in chunk.values())]
         by_layer = zip(*(torch.split(part, sizes, 1) for part in found), strict=True)
         next(by_layer)
@@ -108,21 +107,49 @@ def _sweep_alike(
     return Sweep(unsteered, prefix, layers)
 
 
-def _answers(loaded: LoadedModel, group: _Group, hidden: Tensor) -> Answers:
-    """Return the answers [B, chains] read from the last row of every chain."""
-    positive = [item.positive[0] for item in group.items]
-    negative = [item.negative[0] for item in group.items]
-    return answers(loaded.model, hidden, positive, negative)
+def _with_tails(
+    items: Sequence[TokenisedItem], lines: Sequence[Sequence[int]], length: int
+) -> tuple[list[list[int]], Stem]:
+    """Return lines of `length` tokens with both tails behind them, and what stem they are.
 
-
-def _chains_at_once(group: _Group) -> int:
-    """As many as the trunk has slots per stem row, so that no pass is larger than the prefill.
-
-    Within 32 and 256: fewer would repeat the unsteered chain too often, and the masks of more grow
-    with their square.
+    Tails are padded at their ends, from where nothing descends; of letters there are none.
     """
-    slots, rows = group.trunk.attended.shape[1], len(group.stems[0])
-    return max(FEWEST, min(MOST, slots // rows))
+    sizes = [max(map(len, side)) for side in zip(*(item.tails for item in items), strict=True)]
+    stems = [
+        [
+            *line,
+            *(t for tail, n in zip(item.tails, sizes, strict=True) for t in _padded(tail, n)),
+        ]
+        for item, line in zip(items, lines, strict=True)
+    ]
+    return stems, Stem.fork(length, *sizes)
+
+
+def _padded(tail: Sequence[int], size: int) -> list[int]:
+    return [*tail, *[0] * (size - len(tail))]
+
+
+def _answers(
+    loaded: LoadedModel, items: Sequence[TokenisedItem], chains: Tensor, length: int
+) -> Answers:
+    """Return the answers [B, chains] read from `chains` [B, chains, R, d_model].
+
+    The first tokens are told by row `length` - 1, what is behind them by the rows of the tails.
+    """
+    positive = [item.positive[0] for item in items]
+    negative = [item.negative[0] for item in items]
+    first = answers(loaded.model, chains[:, :, length - 1], positive, negative)
+    starts = length, length + max(len(item.tails[0]) for item in items)
+    places = [
+        Place(2 * b + side, b, starts[side] + step, token)
+        for b, item in enumerate(items)
+        for side, tokens in enumerate(item.scored)
+        for step, token in enumerate(tokens[1:])
+    ]
+    if not places:
+        return first
+    behind = told(loaded.model, chains, places, 2 * len(items))
+    return joined(*(Side(first, Told(*(part[side::2] for part in behind))) for side in (0, 1)))
 
 
 def _chunks(births: Mapping[int, Tensor], most: int) -> Iterator[dict[int, Tensor]]:
@@ -141,18 +168,20 @@ def _chunks(births: Mapping[int, Tensor], most: int) -> Iterator[dict[int, Tenso
         yield chunk
 
 
-def _prefix_logprob(loaded: LoadedModel, group: _Group, unsteered: Tensor) -> Tensor:
-    """Return the log-probability [B] of the shared tokens; `unsteered` is [B, R, d_model].
+def _prefix_logprob(
+    loaded: LoadedModel, items: Sequence[TokenisedItem], trunk: Tensor, line: Tensor
+) -> Tensor:
+    """Return the log-probability [B] of the shared tokens, unsteered.
 
-    Each is predicted by the row before it: in the stem, or at the end of the trunk.
+    Each is predicted by the row before it: in the line of the stem, or at the end of the trunk.
     """
-    rows = torch.cat([group.trunk.hidden, unsteered], 1)
-    total = torch.zeros(len(group.items))
-    tokens = [token for item in group.items for token in item.shared]
+    rows = torch.cat([trunk, line.to(trunk)], 1)
+    total = torch.zeros(len(items))
+    tokens = [token for item in items for token in item.shared]
     if not tokens:
         return total
-    owner = [b for b, item in enumerate(group.items) for _ in item.shared]
-    before = [j - len(item.shared) - 1 for item in group.items for j in range(len(item.shared))]
+    owner = [b for b, item in enumerate(items) for _ in item.shared]
+    before = [j - len(item.shared) - 1 for item in items for j in range(len(item.shared))]
     found = log_probabilities(loaded.model, rows[owner, before], tokens)
     return total.index_add(0, torch.tensor(owner), found)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from runners import experiment_faults
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def check_all(
     if faults:
         return faults, []
     unreachable: list[str] = []
-    concepts_named = [n for n in names if n in catalog.names("concepts")]
-    others = [n for n in names if n not in concepts_named]
-    asked = others if names else catalog.names("experiments")
+    concepts_named = [found for name in names for found in catalog.match("concepts", name)]
+    others = [name for name in names if not catalog.match("concepts", name)]
+    asked = catalog.resolve("experiments", others) if names else catalog.names("experiments")
+    asked += [n for name in names for n in catalog.match("experiments", name) if n not in asked]
     experiments = [catalog.get("experiments", name) for name in asked]
     for experiment in experiments:
         faults += _of_experiment(experiment, catalog, settings)
@@ -66,9 +68,7 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         asked = combinations(experiment, catalog)
     except Refused as refused:
         return list(refused.faults)
-    found = [] if experiment.multipliers else [f"{where}: `multipliers:` is empty"]
-    if not experiment.splits:
-        found.append(f"{where}: `splits:` is empty; e.g. [validation, test]")
+    found = experiment_faults.faults(experiment, asked, catalog)
     for concept in dict.fromkeys(c.concept for c in asked):
         variants = {v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)}
         found += _unrenderable(concept, sorted(variants), catalog, where)
@@ -78,7 +78,8 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         systems = {catalog.get("variants", v).system is not None for v in variants}
         for has_system in sorted(systems):
             found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]
-        found += _layers(experiment, spec, settings, where)
+        methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
+        found += _layers(experiment, spec, methods, catalog, settings)
     return found
 
 
@@ -95,15 +96,24 @@ def _unrenderable(concept: str, variants: Sequence[str], catalog: Catalog, where
     return found
 
 
-def _layers(experiment: Experiment, model: Model, settings: Settings, where: str) -> list[str]:
-    """Return the layers that a model does not have, where its configuration is at hand."""
-    from runners.model_faults import known_layers
+def _layers(
+    experiment: Experiment,
+    model: Model,
+    methods: Sequence[str],
+    catalog: Catalog,
+    settings: Settings,
+) -> list[str]:
+    """Return the layers that a model or a vector file lacks, where its configuration is at hand."""
+    from runners.model_faults import known_layers, known_width
 
     n_layers = known_layers(model, settings)
-    if n_layers is None or isinstance(experiment.layers, str):
+    if n_layers is None:
         return []
+    width = known_width(model, settings)
+    listed = [] if isinstance(experiment.layers, str) else experiment.layers
     return [
-        f"{where}: layer {layer} is out of range, model {model.name} has layers 0 to {n_layers - 1}"
-        for layer in experiment.layers
+        f"experiment {experiment.name}: layer {layer} is out of range, model {model.name} has "
+        f"layers 0 to {n_layers - 1}"
+        for layer in listed
         if not 0 <= layer < n_layers
-    ]
+    ] + experiment_faults.file_faults(experiment, methods, catalog, n_layers, width)

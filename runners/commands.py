@@ -44,7 +44,14 @@ __all__ = ["check", "run", "show", "status"]
 @click.option("--dry-run", is_flag=True, help="Say what would be done, measure nothing.")
 @click.option("--verify", type=click.IntRange(min=0), default=0, metavar="N", show_default=True)
 @click.option("--tokens-per-batch", type=click.IntRange(min=1), help="[default: from memory]")
-@click.option("--engine", type=click.Choice(["fast", "reference"]), default="fast")
+@click.option("--engine", type=click.Choice(["fast", "reference", "ray"]), default="fast")
+@click.option("--address", metavar="HOST:PORT", help="Head of a Ray cluster [default: found].")
+@click.option("--workers", type=click.IntRange(min=1), help="On the cluster, at most.")
+@click.option("--cpus-per-worker", type=click.IntRange(min=1), help="[default: see docs/cluster]")
+@click.option("--gpus-per-worker", type=click.IntRange(min=0), help="[default: 1 if there are any]")
+@click.option(
+    "--keep-activations", is_flag=True, help="Leave training activations as safetensors in HOME."
+)
 @click.pass_obj
 def run(
     settings: Settings,
@@ -53,29 +60,44 @@ def run(
     verify: int,
     tokens_per_batch: int | None,
     engine: str,
+    address: str | None,
+    workers: int | None,
+    cpus_per_worker: int | None,
+    gpus_per_worker: int | None,
+    keep_activations: bool,
     **asked: Any,
 ) -> None:
     """Fit vectors and measure every logit difference that is asked and not yet there.
 
-    Name an EXPERIMENT, or give --concept and --model (and --method …) on the spot. Stopped at any
-    moment, the same command goes on where it was. --verify N measures N random rows again by the
-    slow reference path.
+    Name an EXPERIMENT (or a glob or tag:WORD of several), or give --concept and --model (and
+    --method …) on the spot. Stopped at any moment, the same command goes on where it was. --verify
+    N measures N random rows again by the slow reference path. --engine ray shares the work over
+    many GPUs and machines.
 
     \b
     steerhouse run quickstart
     steerhouse run --concept tea --model Qwen/Qwen2.5-0.5B-Instruct --layers 8-16 --limit 100
     """  # noqa: D301 (click's own mark, not an escape)
     from runners import adhoc, execute, summary
+    from runners.cluster.connection import Wanted
     from runners.step import Options
     from specs.catalog import open as open_catalog
 
+    cluster = Wanted(address, workers, cpus_per_worker, gpus_per_worker)
+    if engine != "ray" and cluster != Wanted():
+        raise click.UsageError(
+            "--address, --workers, --cpus-per-worker and --gpus-per-worker go with --engine ray"
+        )
     request: Request = adhoc.Request(**asked)
     catalog = open_catalog(settings)
-    experiment = adhoc.experiment(request, catalog, settings)
-    options = Options(dry_run, verify, tokens_per_batch, engine)
-    outcome = execute.run(experiment, catalog, settings, options)
-    if not dry_run:
-        summary.tell(outcome, experiment.name, settings)
+    experiments = adhoc.experiments(request, catalog, settings)
+    execute.refuse_faulty(experiments, catalog)
+    asked_cluster = cluster if engine == "ray" else None
+    options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster, keep_activations)
+    for experiment in experiments:
+        outcome = execute.run(experiment, catalog, settings, options)
+        if not dry_run:
+            summary.tell(outcome, experiment.name, settings)
 
 
 @click.command()
@@ -83,6 +105,8 @@ def run(
 @click.pass_obj
 def status(settings: Settings, experiment: str | None) -> None:
     """Say what of each experiment is measured, refused and missing; needs no model.
+
+    EXPERIMENT is a name or a glob; none: all that were run here.
 
     \b
     steerhouse status quickstart
@@ -99,8 +123,9 @@ def status(settings: Settings, experiment: str | None) -> None:
 def check(settings: Settings, names: tuple[str, ...], online: bool) -> None:
     """Find everything in the specs that would make build or run fail later; writes nothing.
 
-    NAMES are experiments and concepts to check in depth; none: all of them. Exit code 1 on faults;
-    sources that are only not reachable from here are named, with exit code 0.
+    NAMES are experiments and concepts to check in depth, globs and tag:WORD too; none: all of
+    them. Exit code 1 on faults; sources that are only not reachable from here are named, with exit
+    code 0.
 
     \b
     steerhouse check

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from runners.draws import gaussian_direction, resampled_rows
-from runners.ids import vector_id
 from runners.methods import FITS
 from runners.methods.label_shuffled import label_shuffled
+from runners.recipes import AtLayer, Recipe, steering_vector
 
 if TYPE_CHECKING:
     from runners.fitting import Fitter
@@ -45,14 +45,6 @@ class Stored(NamedTuple):
     factor: float
 
 
-class Raw(NamedTuple):
-    """A drawn direction and what it is multiplied by."""
-
-    vector: np.ndarray
-    """float [d_model]"""
-    factor: float
-
-
 @dataclass(frozen=True)
 class Deriver:
     """Derives vectors from a fitted one; what the warehouse holds is read, not drawn again."""
@@ -62,27 +54,24 @@ class Deriver:
     variant: str
 
     def make(self, draws: Sequence[Draw]) -> list[SteeringVector]:
-        """Return one vector per draw, in order."""
-        ids = [self._id(draw) for draw in draws]
+        """Return one vector per draw, in order; no more than its id where this is only a plan."""
+        recipes = [self._recipe(draw) for draw in draws]
+        ids = [recipe.vector_id for recipe in recipes]
+        if self.fitter.plan_only:
+            return [replace(self.parent, vector_id=identity) for identity in ids]
         stored = self._stored(ids)
         return [
-            self._vector(identity, draw, stored.get((identity, draw.layer)))
-            for identity, draw in zip(ids, draws, strict=True)
+            self._vector(recipe, draw, stored.get((identity, draw.layer)))
+            for identity, recipe, draw in zip(ids, recipes, draws, strict=True)
         ]
 
-    def _named(self, draw: Draw) -> tuple[str, dict[str, Any]]:
-        """Return method and parameters: a resample has its parent's, a null is one of its own."""
-        if draw.kind == RESAMPLE:
-            return self.parent.method, self.parent.parameters
-        return draw.kind, {}
-
-    def _id(self, draw: Draw) -> str:
-        parent = self.parent
-        method, parameters = self._named(draw)
-        return vector_id(
+    def _recipe(self, draw: Draw) -> Recipe:
+        """Describe a draw: a resample has its parent's method, a null is one of its own."""
+        parent, again = self.parent, draw.kind == RESAMPLE
+        return Recipe(
             parent.model_id,
-            method,
-            parameters,
+            parent.method if again else draw.kind,
+            parent.parameters if again else {},
             parent.fits,
             parent.norm,
             parent.norm_vector_id,
@@ -105,45 +94,41 @@ class Deriver:
             for identity, layer, direction, raw_length, factor in rows
         }
 
-    def _raw(self, draw: Draw) -> Raw:
+    def _draw(self, draw: Draw) -> AtLayer:
         """Draw one vector; its norm is the parent's FACTOR, for `random` its length."""
         parent, layer = self.parent, draw.layer
+        norm = parent.residual_norm.get(layer)
         if draw.kind == "random":
             length = parent.raw_length[layer] * parent.factor[layer]
             d_model = self.fitter.bench.loaded.d_model
-            return Raw(length * gaussian_direction(draw.seed, draw.number, layer, d_model), 1.0)
-        training = self.fitter.training(self.variant)
-        positive, negative = training.positive[:, layer], training.negative[:, layer]
-        key = (training.questions, draw.seed, draw.number)
+            key = (draw.seed, draw.number, layer, parent.vector_id)
+            return AtLayer(length * gaussian_direction(*key, d_model), 1.0, norm)
+        training = self.fitter.training(self.variant, parent.parameters["read"])
+        positive, negative = training.layer(layer)
+        drawn = (training.questions, draw.seed, draw.number)
         if draw.kind == RESAMPLE:
-            rows = resampled_rows(*key)
+            rows = resampled_rows(*drawn)
             raw = FITS[parent.method](positive[rows], negative[rows])
         else:
-            raw = label_shuffled(positive - negative, *key)
-        return Raw(raw, parent.factor[layer])
+            raw = label_shuffled(positive - negative, *drawn)
+        return AtLayer(raw, parent.factor[layer], norm)
 
-    def _vector(self, identity: str, draw: Draw, stored: Stored | None) -> SteeringVector:
+    def _vector(self, recipe: Recipe, draw: Draw, stored: Stored | None) -> SteeringVector:
         """Return the vector of a draw; a stored one to the last bit as it was measured."""
         import torch
 
-        parent, layer = self.parent, draw.layer
-        raw = Raw(stored.direction, stored.factor) if stored else self._raw(draw)
-        method, parameters = self._named(draw)
-        vector = self.fitter.keep(
-            identity,
-            method,
-            parent.name if draw.kind == RESAMPLE else draw.kind,
-            parameters,
-            parent.fits,
-            parent.norm,
-            {layer: raw.vector},
-            {layer: raw.factor},
-            role="resample" if draw.kind == RESAMPLE else "null",
-            norm_vector_id=parent.norm_vector_id,
-            seed=draw.seed,
-            resample=draw.number,
-            parent_vector_id=parent.vector_id,
-            residual_norm={k: v for k, v in parent.residual_norm.items() if k == layer},
+        layer = draw.layer
+        if stored:
+            norm = self.parent.residual_norm.get(layer)
+            at = AtLayer(stored.direction, stored.factor, norm)
+        else:
+            at = self._draw(draw)
+        again = draw.kind == RESAMPLE
+        vector = steering_vector(
+            recipe,
+            self.parent.name if again else draw.kind,
+            {layer: at},
+            "resample" if again else "null",
         )
         if stored is None:
             return vector

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
@@ -13,6 +15,13 @@ if TYPE_CHECKING:
     from specs.schema import Model
 
 DTYPES = ("float32", "bfloat16", "float16")
+CPUINFO = Path("/proc/cpuinfo")
+FLAGS = re.compile(r"(flags|Features)\s*:")
+INSTRUCTIONS = {
+    "bfloat16": ("amx_bf16", "avx512_bf16", "bf16"),
+    "float16": ("amx_fp16", "avx512_fp16", "asimdhp"),
+}
+"""Flags of a processor (x86 and Arm) that can multiply in half precision."""
 
 
 def choose_device(spec: Model) -> tuple[torch.device, str]:
@@ -29,6 +38,8 @@ def choose_device(spec: Model) -> tuple[torch.device, str]:
             where = place(spec, ("loading", "device_map"))
             raise Refused(f"{where}: {named} is not here: torch sees no CUDA device; leave it out")
         return torch.device(named), f"device {named}, as the model's spec says"
+    if isinstance(named, dict) and named and set(named.values()) <= {"cpu", "disk"}:
+        return torch.device("cpu"), "device cpu, as the model's device map says"
     if torch.cuda.is_available():
         return torch.device("cuda", 0), f"device cuda ({torch.cuda.get_device_name(0)})"
     return torch.device("cpu"), "device cpu, torch sees no CUDA device"
@@ -53,8 +64,33 @@ def choose_dtype(
         named: torch.dtype = getattr(torch, spec.dtype)
         if reason := why_unsupported(device, named):
             raise Refused(f"{where}: {spec.dtype} does not run on {device}: {reason}; use float32")
-        return named, f"dtype {spec.dtype}, as the model's spec says"
+        return named, f"dtype {spec.dtype}, as the model's spec says{_on_processor(device, named)}"
     return _automatic(device, checkpoint)
+
+
+def processor_halves() -> dict[str, str]:
+    """Return the half precision dtypes that this processor has instructions for, and which.
+
+    `{"bfloat16": "avx512_bf16"}`; empty where it has none, or the system does not say.
+    """
+    try:
+        text = CPUINFO.read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    flags = {flag for line in text.splitlines() if FLAGS.match(line) for flag in line.split()}
+    found = {dtype: [one for one in own if one in flags] for dtype, own in INSTRUCTIONS.items()}
+    return {dtype: ", ".join(own) for dtype, own in found.items() if own}
+
+
+def _on_processor(device: torch.device, dtype: torch.dtype) -> str:
+    """Say what a half precision dtype costs on a CPU; nothing elsewhere."""
+    name = str(dtype).removeprefix("torch.")
+    if device.type != "cpu" or name not in INSTRUCTIONS:
+        return ""
+    own = processor_halves().get(name)
+    if own:
+        return f" (the processor has {own})"
+    return " (the processor has no instructions for it: slower than float32, and less exact)"
 
 
 def _automatic(device: torch.device, checkpoint: str | None) -> tuple[torch.dtype, str]:

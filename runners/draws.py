@@ -15,9 +15,15 @@ def generator(purpose: str, **key: int | str | None) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int(digest[:32], 16)))
 
 
-def gaussian_direction(seed: int, resample: int, layer: int, d_model: int) -> np.ndarray:
-    """Return a direction uniform on the sphere, float64 [d_model], length 1."""
-    rng = generator("random", seed=seed, resample=resample, layer=layer)
+def gaussian_direction(
+    seed: int, resample: int, layer: int, parent: str, d_model: int
+) -> np.ndarray:
+    """Return a direction uniform on the sphere, float64 [d_model], length 1.
+
+    `parent` is the vector_id that it is a null of: nulls of several concepts are independent draws,
+    as a family of verdicts takes them to be (Benjamini and Hochberg 1995).
+    """
+    rng = generator("random", seed=seed, resample=resample, layer=layer, parent=parent)
     direction: np.ndarray = rng.standard_normal(d_model)
     direction /= np.linalg.norm(direction)
     return direction

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runners.chat import chat_template
+from specs.identity import canonical_json, sha256
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -68,3 +70,14 @@ def control_tokens(tokenizer: PreTrainedTokenizerBase, contents: Iterable[str]) 
     longest_first = sorted(controls, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)))
     return sorted({found for content in contents for found in pattern.findall(content)})
+
+
+def tokenizer_sha256(tokenizer: Any) -> str:
+    """Return a fingerprint of how a tokenizer makes tokens: merges and rules, else its words.
+
+    Padding and truncation are left out: a call may set them, and no token changes.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    rules = json.loads(backend.to_str()) if backend is not None else tokenizer.get_vocab()
+    kept = {key: rule for key, rule in rules.items() if key not in ("padding", "truncation")}
+    return sha256(canonical_json(kept))

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from runners.work import Block
 
 
-def describe(step: str, units: Sequence[Unit], todo: Sequence[Block]) -> list[str]:
-    """Return the plan of a step as lines."""
+def describe(
+    step: str, units: Sequence[Unit], todo: Sequence[Block], workers: int = 1
+) -> list[str]:
+    """Return the plan of a step as lines; `workers` share the work."""
     runs = {asked.run.run_id for unit in units for asked in unit.asked}
     asked = sum(
         len(items)
@@ -31,14 +33,30 @@ def describe(step: str, units: Sequence[Unit], todo: Sequence[Block]) -> list[st
         prompts = sum(block.prompt_tokens() for block in todo)
         chains = sum(block.chain_tokens() for block in todo)
         loaded = todo[0].unit.bench.loaded
-        flops = 2 * int(loaded.row["n_parameters"] or 0) * (prompts + chains)
-        seconds = (prompts + chains) / tokens_per_second(loaded)
+        weights, head = block_weights(loaded), head_weights(loaded)
+        # The head is a token's last step: as much work as a share of the blocks.
+        tokens = prompts + chains + sum(block.answers() for block in todo) * head / weights
+        flops = 2 * weights * tokens
+        shared = min(workers, len(todo))
+        seconds = tokens / tokens_per_second(loaded) / shared
         lines.append(
             f"  {sum(len(b.items) for b in todo):,} prompts of {prompts:,} tokens, chains worth "
             f"{chains:,.0f} more, {flops:.2g} FLOP, about {duration(seconds)} at the speed of a "
-            "short trial"
+            "short trial" + (f" here on each of {shared} workers" if workers > 1 else "")
         )
     return lines
+
+
+def block_weights(loaded: LoadedModel) -> int:
+    """Return the weights of all decoder blocks: a token costs two operations for each of them."""
+    from runners.architecture import parts
+
+    return sum(weight.numel() for weight in parts(loaded.model).blocks.parameters())
+
+
+def head_weights(loaded: LoadedModel) -> int:
+    """Return the weights that an answer is unembedded with: d_model times the vocabulary."""
+    return loaded.d_model * int(loaded.row["vocabulary_size"] or 0)
 
 
 def duration(seconds: float) -> str:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from runners import prepare
+from runners import experiment_faults, prepare
+from runners.budgets import Budgets
 from runners.combinations import Combination, combinations
 from runners.console import say
 from runners.execution import execution_row
+from runners.executor import Executor, Local
+from runners.leftovers import remove_leftovers
 from runners.step import Options, Outcome, Step, take_in
+from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
     from runners.campaign import Campaign
-    from runners.load import LoadedModel
+    from runners.cluster.connection import Cluster
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
+
+
+def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog) -> None:
+    """Refuse experiments whose parts do not agree, before any of them is begun."""
+    faults = [
+        fault
+        for experiment in experiments
+        for fault in experiment_faults.faults(
+            experiment, combinations(experiment, catalog), catalog
+        )
+    ]
+    if faults:
+        raise Refused(*faults)
 
 
 def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: Options) -> Outcome:
@@ -26,7 +45,34 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     Raises:
         Refused: anything a user can mend, before work starts where it can be known by then.
     """
+    refuse_faulty([experiment], catalog)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with _cluster(options) as cluster:
+        return _run(experiment, catalog, settings, options, cluster)
+
+
+@contextmanager
+def _cluster(options: Options) -> Iterator[Cluster | None]:
+    """Connect to the cluster that the command asks for, before anything else is done."""
+    if options.cluster is None:
+        yield None
+        return
+    from runners.cluster.connection import connected
+
+    with connected(options.cluster) as cluster:
+        cluster.fitting()
+        yield cluster
+
+
+def _run(
+    experiment: Experiment,
+    catalog: Catalog,
+    settings: Settings,
+    options: Options,
+    cluster: Cluster | None,
+) -> Outcome:
+    """Do one model after the other."""
+    remove_leftovers(settings.home)
     take_in(settings)
     asked = combinations(experiment, catalog)
     datasets = prepare.build_datasets(asked, catalog, settings)
@@ -35,7 +81,7 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     for turn, model in enumerate(models, 1):
         outcome.models_left = len(models) - turn
         of_model = [c for c in asked if c.model == model]
-        _run_model(experiment, of_model, datasets, catalog, settings, options, outcome)
+        _run_model(experiment, of_model, datasets, catalog, settings, options, cluster, outcome)
     return outcome
 
 
@@ -46,6 +92,7 @@ def _run_model(
     catalog: Catalog,
     settings: Settings,
     options: Options,
+    cluster: Cluster | None,
     outcome: Outcome,
 ) -> None:
     """Load one model, do its part, and let go of it before the next is loaded."""
@@ -53,19 +100,35 @@ def _run_model(
 
     loaded = load(catalog.get("models", asked[0].model), settings)
     say(f"model {asked[0].model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
-    budget = options.tokens_per_batch or _budget(loaded, settings)
+    budgets = Budgets.kept(settings.home, loaded, options.tokens_per_batch)
     campaign = prepare.campaign(
-        experiment, asked, loaded, datasets, catalog, settings, budget, options.dry_run
+        experiment,
+        asked,
+        loaded,
+        datasets,
+        catalog,
+        settings,
+        budgets,
+        options.dry_run,
+        options.keep_activations,
     )
-    _run_campaign(campaign, budget, options, outcome)
+    executor: Executor = Local(loaded, budgets, options.engine)
+    if cluster is not None:
+        from runners.cluster.executor import OnCluster
+
+        executor = OnCluster(cluster, loaded, settings, options.tokens_per_batch)
+    with closing(executor), closing(campaign):
+        _run_campaign(campaign, executor, options, outcome)
 
 
-def _run_campaign(campaign: Campaign, budget: int, options: Options, outcome: Outcome) -> None:
+def _run_campaign(
+    campaign: Campaign, executor: Executor, options: Options, outcome: Outcome
+) -> None:
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
-    step = Step(campaign, budget, options, execution, unfit)
+    step = Step(campaign, executor, options, execution, unfit)
     units = campaign.first_step()
     name = "choosing layers on validation" if campaign.chooses else "sweep"
     step.do(name, units, outcome, whole_plan=not campaign.chooses)
@@ -91,25 +154,7 @@ def _best(campaign: Campaign) -> dict[str, int]:
             "layer_choice",
             run_ids=campaign.choosing_runs(),
             layers=list(campaign.layers),
+            multipliers=list(campaign.experiment.multipliers),
+            limit=campaign.experiment.limit,
         )
     return dict(found)
-
-
-def _budget(loaded: LoadedModel, settings: Settings) -> int:
-    """Return the tokens of a batch: as when this model was first measured in this home.
-
-    The default depends on free memory; a resumed run must repeat the shapes of the first one for
-    its numbers to be the same to the last bit.
-    """
-    from runners.batches import default_tokens_per_batch
-
-    kept = settings.home / "staged" / f"tokens-per-batch-{loaded.model_id}"
-    try:
-        return int(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = default_tokens_per_batch(loaded)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(f"{found}\n", encoding="utf-8")
-    temporary.replace(kept)
-    return found

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from runners import own_system, vectors
+from runners import vectors
 from runners.bench import Bench
+from runners.budgets import Budgets
 from runners.geometry import geometry
-from runners.ids import Fit, vector_id
 from runners.methods import FITS
 from runners.methods.vector_file import content_sha256, read_vectors
-from runners.training import Training, fit_of, read_training
-from runners.vectors import DEGENERATE, SteeringVector
+from runners.norms import BASE, default_norm, factors
+from runners.recipes import AtLayer, Recipe, planned_vector, steering_vector
+from runners.shelf import Place, Shelf
+from runners.stability import stability
+from runners.training import Training, TrainingReader, fit_of
+from runners.vectors import SteeringVector
 from specs.faults import Refused
 from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from runners.derived import Draw
-    from specs.schema import Method
+    from specs.schema import Method, Read
 
-BASE = "base"
+BASE_READ: Read = "answer_token"
+"""Where the vector whose length norm `base` means is read."""
 
 
 @dataclass
@@ -35,10 +39,13 @@ class Fitter:
     bench: Bench
     home: Path
     provenance: dict[str, str]
-    tokens_per_batch: int
+    tokens_per_batch: int | Budgets
     plan_only: bool = False
     """Vectors that are not there get their id and no direction: for a dry run."""
-    _training: dict[str, Training] = field(default_factory=dict)
+    reads: frozenset[Read] = frozenset()
+    """All read positions that will be asked for: they are read together."""
+    keep_activations: bool = False
+    shelf: Shelf = field(default_factory=Shelf)
     _made: dict[str, SteeringVector] = field(default_factory=dict)
     n_fitted: int = 0
 
@@ -63,18 +70,8 @@ class Fitter:
         return self._fitted(method, variant, norm)
 
     def norm_of(self, method: Method | FittedMethod, norm: str | None) -> str:
-        """Return the norm of a vector: as asked, else the method's, else base where it exists.
-
-        There is none where the dataset lacks variant base or the model cannot show it.
-        """
-        own = getattr(method, "norm", None)
-        if norm or own:
-            return str(norm or own)
-        loaded, base = self.bench.loaded, self.bench.variants.get(BASE)
-        if BASE not in self.bench.dataset.variants or base is None:
-            return "raw"
-        unheard = own_system.fault(loaded.tokenizer, loaded.spec, base.system is not None)
-        return "raw" if unheard else BASE
+        """Return the norm of a vector: as asked, else the method's, else base where it exists."""
+        return str(norm or getattr(method, "norm", None) or default_norm(self.bench))
 
     def derived(
         self, parent: SteeringVector, variant: str, draws: Sequence[Draw]
@@ -82,99 +79,113 @@ class Fitter:
         """Return nulls and resamples of `parent`, one a draw."""
         from runners.derived import Deriver
 
-        found = Deriver(self, parent, variant).make(draws)
-        self._training.clear()
+        return Deriver(self, parent, variant).make(draws)
+
+    def release(self, keep: Collection[str] = ()) -> None:
+        """Let go of the training activations, but for those under the variants `keep`.
+
+        Whoever needs them again reads them again.
+        """
+        built = self.bench.dataset.variants
+        kept = {built[variant].variant_id for variant in keep if variant in built}
+        self.shelf.drop_dataset(self.bench.dataset.dataset_id, kept)
+
+    def training(self, variant: str, read: Read = BASE_READ) -> Training:
+        """Return the training activations under a variant at a read position.
+
+        What an earlier run kept is used; else the prompts are read, for all read positions at once.
+        """
+        place = self._place(variant, read)
+        if (found := self.shelf.get(place)) is None:
+            found = self._read(variant, read)
         return found
 
-    def release(self) -> None:
-        """Let go of the training activations; whoever needs them again reads them again."""
-        self._training.clear()
+    def _read(self, variant: str, wanted: Read) -> Training:
+        """Put the activations of all read positions that are not at hand on the shelf."""
+        reader = TrainingReader(
+            self.bench, variant, self.home, self.provenance, self.keep_activations
+        )
+        together = self.reads | {wanted} | ({BASE_READ} if variant == BASE else set())
+        missing = []
+        for read in sorted(r for r in together if not self.shelf.get(self._place(variant, r))):
+            if kept := reader.kept(read):
+                self.shelf.put(self._place(variant, read), kept)
+            else:
+                missing.append(read)
+        if wanted in missing:
+            self.shelf.make_room(self.home, reader.size(len(missing)))
+            for read, training in reader.read(missing, self.tokens_per_batch).items():
+                self.shelf.put(self._place(variant, read), training)
+        found = self.shelf.get(self._place(variant, wanted))
+        assert found is not None
+        return found
 
-    def training(self, variant: str) -> Training:
-        """Return the training activations under a variant, the last one asked for kept at hand."""
-        if variant not in self._training:
-            self._training.clear()  # one variant's activations at a time: they may be gigabytes
-            self._training[variant] = read_training(self.bench, variant, self.tokens_per_batch)
-        return self._training[variant]
+    def _place(self, variant: str, read: str) -> Place:
+        variant_id = self.bench.dataset.variants[variant].variant_id
+        return Place(self.bench.dataset.dataset_id, variant_id, read)
 
     def _fitted(self, method: FittedMethod, variant: str, norm: str | None) -> SteeringVector:
         """Fit, or read back, one method on one variant."""
         kind = str(getattr(method, "kind", ""))
-        is_base = kind == "mean_difference" and variant == BASE
         wanted = self.norm_of(method, norm)
-        base_id = None
-        if wanted == BASE and not is_base:
-            base_id = self._base().vector_id
-        parameters = {"read": method.read}
-        fit, _ = fit_of(self.bench, variant)
-        model_id = self.bench.loaded.model_id
-        identity = vector_id(model_id, kind, parameters, [fit], wanted, base_id)
-        saved = self._saved(identity, method.name)
+        base = None
+        if wanted == BASE and not self._is_base(kind, method.read, variant):
+            base = self._base()
+        recipe = Recipe(
+            self.bench.loaded.model_id,
+            kind,
+            {"read": method.read},
+            (fit_of(self.bench, variant)[0],),
+            wanted,
+            base.vector_id if base else None,
+        )
+        if self.keep_activations and not self.plan_only:
+            self.training(variant, method.read)
+        saved = self._saved(recipe, method.name)
         if saved:
             return saved
         if self.plan_only:
-            return self._planned(identity, kind, method.name, wanted, fit)
-        raw, training = self._raw(kind, variant), self.training(variant)
-        residual_norm = dict(enumerate(training.residual_norm.tolist()))
-        factors = self._factors(raw, wanted, is_base, residual_norm)
-        return self.keep(
-            identity,
-            kind,
-            method.name,
-            parameters,
-            (fit,),
-            wanted,
-            raw,
-            factors,
-            norm_vector_id=base_id,
-            residual_norm=residual_norm,
-            geometry={
-                layer: geometry(training.positive[:, layer], training.negative[:, layer])
-                for layer in raw
-            },
-        )
+            return planned_vector(recipe, method.name, range(self.bench.loaded.n_layers))
+        return self._save(recipe, method.name, self._layers(method, variant, wanted, base))
 
-    def _saved(self, identity: str, name: str) -> SteeringVector | None:
+    def _is_base(self, kind: str, read: str, variant: str) -> bool:
+        """Return whether a fit is the one whose length norm `base` means."""
+        return kind == "mean_difference" and read == BASE_READ and variant == BASE
+
+    def _layers(
+        self, method: FittedMethod, variant: str, norm: str, base: SteeringVector | None
+    ) -> dict[int, AtLayer]:
+        """Fit a method at every layer, one layer's activations in memory at a time."""
+        training, fit = self.training(variant, method.read), FITS[getattr(method, "kind", "")]
+        residual_norm = dict(enumerate(training.residual_norm.tolist()))
+        raw, around = {}, {}
+        for layer in range(self.bench.loaded.n_layers):
+            both = training.layer(layer)
+            raw[layer] = fit(*both)
+            around[layer] = geometry(*both, raw[layer]) | stability(*both, training.questions, fit)
+        factor = factors(raw, norm, base, residual_norm)
+        return {
+            layer: AtLayer(raw[layer], factor[layer], residual_norm[layer], around[layer])
+            for layer in raw
+        }
+
+    def _saved(self, recipe: Recipe, name: str) -> SteeringVector | None:
         """Return a vector made before, here or in an earlier run, under the name asked for now."""
-        loaded = self.bench.loaded
+        loaded, identity = self.bench.loaded, recipe.vector_id
         found = self._made.get(identity) or vectors.load(
-            self.home, identity, loaded.model_id, loaded.d_model
+            self.home, identity, loaded.model_id, loaded.d_model, self.provenance
         )
         if found:
             self._made[identity] = found = replace(found, name=name)
         return found
 
-    def _planned(self, identity: str, kind: str, name: str, norm: str, fit: Fit) -> SteeringVector:
-        """Return a vector that is not fitted: its id, and that it will have every layer."""
-        import torch
-
-        layers = range(self.bench.loaded.n_layers)
-        return SteeringVector(
-            identity,
-            self.bench.loaded.model_id,
-            kind,
-            name,
-            {},
-            (fit,),
-            norm,
-            None,
-            "fitted",
-            None,
-            None,
-            None,
-            {layer: torch.empty(0) for layer in layers},
-            {},
-            {},
-            {},
-        )
-
-    def _raw(self, kind: str, variant: str) -> dict[int, np.ndarray]:
-        """Fit a kind at every layer: layer -> float64 [d_model]."""
-        training = self.training(variant)
-        return {
-            layer: FITS[kind](training.positive[:, layer], training.negative[:, layer])
-            for layer in range(self.bench.loaded.n_layers)
-        }
+    def _save(self, recipe: Recipe, name: str, layers: Mapping[int, AtLayer]) -> SteeringVector:
+        """Make a fitted vector and write its file."""
+        vector = steering_vector(recipe, name, layers)
+        vectors.save(self.home, vector, self.provenance)
+        self._made[vector.vector_id] = vector
+        self.n_fitted += 1
+        return vector
 
     def _base(self) -> SteeringVector:
         """Return the vector whose length norm `base` means."""
@@ -183,100 +194,25 @@ class Fitter:
                 f"concept {self.bench.concept.name}: norm base needs the dataset under variant "
                 "base; add base to the experiment's fit_variants, or use `norm: raw`"
             )
-        base = MeanDifference(kind="mean_difference", name="mean_difference")
+        base = MeanDifference(kind="mean_difference", name="mean_difference", read=BASE_READ)
         return self._fitted(base, BASE, BASE)
-
-    def _factors(
-        self,
-        raw: dict[int, np.ndarray],
-        norm: str,
-        is_base: bool,
-        residual_norm: Mapping[int, float],
-    ) -> dict[int, float]:
-        """Return what each layer's raw vector is multiplied by under a norm.
-
-        A degenerate vector is never rescaled, nor is one to the length of a degenerate base.
-        """
-        if norm == "raw" or (is_base and norm == BASE):
-            return dict.fromkeys(raw, 1.0)
-        base = self._base() if norm == BASE else None
-        factors = {}
-        for layer, length in _lengths(raw).items():
-            wanted = base.raw_length[layer] if base else 1.0
-            hollow = length <= DEGENERATE * residual_norm.get(layer, 0.0)
-            factors[layer] = 1.0 if hollow or (base and base.degenerate(layer)) else wanted / length
-        return factors
 
     def _from_file(self, method: VectorFile, norm: str | None) -> SteeringVector:
         """Read a vector of the user's own."""
         loaded, wanted = self.bench.loaded, self.norm_of(method, norm)
         raw = read_vectors(method, loaded.n_layers, loaded.d_model)
-        base_id = self._base().vector_id if wanted == BASE else None
-        parameters = {"sha256": content_sha256(raw)}
-        identity = vector_id(loaded.model_id, "file", parameters, [], wanted, base_id)
-        saved = self._saved(identity, method.name)
-        if saved:
-            return saved
-        factors = self._factors(raw, wanted, False, {})
-        return self.keep(
-            identity,
+        base = self._base() if wanted == BASE else None
+        recipe = Recipe(
+            loaded.model_id,
             "file",
-            method.name,
-            parameters,
+            {"sha256": content_sha256(raw)},
             (),
             wanted,
-            raw,
-            factors,
-            norm_vector_id=base_id,
+            base.vector_id if base else None,
         )
-
-    def keep(
-        self,
-        identity: str,
-        method: str,
-        name: str,
-        parameters: dict[str, Any],
-        fits: tuple[Fit, ...],
-        norm: str,
-        raw: dict[int, np.ndarray],
-        factors: dict[int, float],
-        role: str = "fitted",
-        **rest: Any,
-    ) -> SteeringVector:
-        """Make the vector and, where it was fitted, write its file."""
-        import torch
-
-        vector = SteeringVector(
-            vector_id=identity,
-            model_id=self.bench.loaded.model_id,
-            method=method,
-            name=name,
-            parameters=parameters,
-            fits=fits,
-            norm=norm,
-            role=role,
-            directions={
-                layer: torch.from_numpy((direction * factors[layer]).astype(np.float32))
-                for layer, direction in raw.items()
-            },
-            raw_length=_lengths(raw),
-            factor=factors,
-            **{
-                "norm_vector_id": None,
-                "seed": None,
-                "resample": None,
-                "parent_vector_id": None,
-                "residual_norm": {},
-                **rest,
-            },
-        )
-        if role == "fitted":
-            vectors.save(self.home, vector, self.provenance)
-            self._made[identity] = vector
-            self.n_fitted += 1
-        return vector
-
-
-def _lengths(vectors: dict[int, np.ndarray]) -> dict[int, float]:
-    """Return the Euclidean length of each layer's vector, in float64: squares overflow float32."""
-    return {layer: float(np.linalg.norm(v.astype(np.float64))) for layer, v in vectors.items()}
+        saved = self._saved(recipe, method.name)
+        if saved:
+            return saved
+        factor = factors(raw, wanted, base, {})
+        layers = {layer: AtLayer(vector, factor[layer]) for layer, vector in raw.items()}
+        return self._save(recipe, method.name, layers)

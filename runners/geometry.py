@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 
-def geometry(positive: np.ndarray, negative: np.ndarray) -> dict[str, float]:
-    """Return the geometry of one layer's training activations, both [items, d_model].
+def geometry(positive: np.ndarray, negative: np.ndarray, vector: np.ndarray) -> dict[str, float]:
+    """Return the geometry of one layer's training activations [items, d_model] around a vector.
 
-    - mean_cosine: mean cosine of the differences to their mean ("directional agreement",
-      Braun et al. 2025, arXiv 2505.22637);
+    - mean_cosine: mean cosine of the differences to `vector` [d_model], as it was fitted
+      ("directional agreement", Braun et al. 2025, arXiv 2505.22637);
     - mean_pairwise_cosine: mean cosine over pairs of different differences;
-    - d_prime, auroc, overlap: of the projections on the line through the class means (Braun et
-      al.: d' with population deviations averaged as variances; overlap of 50-bin histograms);
+    - d_prime, auroc, overlap: of the projections on the vector, which for a mean difference is the
+      line through the class means (Braun et al.: d' with population deviations averaged as
+      variances; overlap of 50-bin histograms);
     - effective_rank: exp of the entropy of the differences' normalised squared singular values
       (Roy & Vetterli 2007, on squared values).
 
-    Where a quantity has no value (no length, one item) it is left out.
+    Where a quantity has no value (no length, one item) it is left out. Costs n · n' · d products
+    and the eigenvalues of n' × n' for n items, n' being the smaller of n and d_model.
     """
     differences = positive.astype(np.float64) - negative.astype(np.float64)
-    vector = differences.mean(0)
+    vector = vector.astype(np.float64)
     length = np.linalg.norm(vector)
     lengths = np.linalg.norm(differences, axis=1)
     if length == 0 or (lengths == 0).any():

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from runners.positions import TokenisedItem
     from runners.selfcheck import Check
 
+Kind = tuple[WayName, str, tuple[tuple[int, int], ...]]
+"""Way, scope, and (layer, chains born there): other layers meet other masks, and more chains fill
+higher slots."""
+
 SERVES = {
     "replay": "replays serve this unit, more slowly",
     "reference": "the reference path serves this unit, slowly",
@@ -28,14 +32,16 @@ class GuardedSweep:
     """A sweep function for one unit: the fastest way that is exact on its model and its scope.
 
     No static gate is enough (research/fast-sweep.md 6.1), so each batch with longer prompts than
-    were checked before, for its scope and number of chains, has about eight cells measured again by
-    the reference path; a mismatch says so and lets the next way serve the rest of the unit.
+    were checked before, for its scope and the chains of each layer, has about eight cells measured
+    again by the reference path; a mismatch says so and lets the next way serve the rest of the
+    unit. A block's longest batch comes first (`runners.budget`), so that is once a unit, and once
+    more for a block that holds a longer prompt than all before it.
     """
 
     label: str
     say: Callable[[str], None]
-    longest: dict[tuple[str, str, int], int] = field(default_factory=dict)
-    """(way, scope, newborn rows) -> longest prompt checked: more chains fill higher slots."""
+    longest: dict[Kind, int] = field(default_factory=dict)
+    """kind of batch -> longest prompt checked."""
     distrusted: set[WayName] = field(default_factory=set)
     """Ways that were wrong in this unit, in any scope."""
     checks: list[tuple[Check, str, Sequence[TokenisedItem]]] = field(default_factory=list)
@@ -92,21 +98,24 @@ class GuardedSweep:
         result: Sweep,
     ) -> str | None:
         """Return how a result differs from the reference path; None where it does not."""
-        from runners.selfcheck import self_check, tolerance
+        from runners.selfcheck import arithmetic, self_check, tolerance
+        from runners.verdict import routes
 
-        length = max(item.decision for item in items)
-        kind = (name, scope, sum(len(rows) for rows in births.values()))
+        length = max(item.width for item in items)
+        chains = tuple((layer, len(rows)) for layer, rows in sorted(births.items()))
+        kind = (name, scope, chains)
         if length <= self.longest.get(kind, 0) or not births:
             return None
         found = self_check(loaded, items, births, scope, result)
-        for check in found:
-            allowed = tolerance(loaded.dtype, check.scale)
-            if not check.difference <= allowed:
-                what = "fast sweep" if name == "chains" else "replay"
-                return (
-                    f"the {what} differs from the reference path by {check.difference:.2g} "
-                    f"(tolerance {allowed:.2g})"
-                )
+        wrong = [c for c in found if not c.difference <= tolerance(arithmetic(loaded), c.scale)]
+        # One of about eight: a router nearly tied between experts is tipped by any rounding.
+        if len(wrong) > int(routes(loaded.model)):
+            allowed = tolerance(arithmetic(loaded), wrong[0].scale)
+            what = "fast sweep" if name == "chains" else "replay"
+            return (
+                f"the {what} differs from the reference path by {wrong[0].difference:.2g} "
+                f"(tolerance {allowed:.2g})"
+            )
         self.longest[kind] = length
         self.checks += [(check, scope, items) for check in found]
         return None

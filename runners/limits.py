@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from specs.faults import Refused
@@ -15,6 +15,8 @@ LIMITS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence
 """Names under which configurations keep the longest sequence that the model was made for."""
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 """Names under which they keep the number of decoder blocks."""
+WIDTHS = ("hidden_size", "n_embd", "d_model")
+"""Names under which they keep the width of the residual stream."""
 
 
 def context(spec: Model, text_config: Any) -> int:
@@ -41,5 +43,14 @@ def text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def stated_layers(config: Mapping[str, Any]) -> int | None:
     """Return the number of layers that a `config.json` states; None where it leaves it out."""
-    found = (text_part(config).get(name) for name in LAYERS)
+    return _stated(config, LAYERS)
+
+
+def stated_width(config: Mapping[str, Any]) -> int | None:
+    """Return the width of the residual stream that a `config.json` states, or None."""
+    return _stated(config, WIDTHS)
+
+
+def _stated(config: Mapping[str, Any], names: Sequence[str]) -> int | None:
+    found = (text_part(config).get(name) for name in names)
     return next((value for value in found if isinstance(value, int)), None)

@@ -13,6 +13,8 @@ from runners.loading import loading_faults
 from runners.model_files import about, locate, revision
 from runners.model_row import Origin, model_row
 from runners.pretrained import from_pretrained, saved_in
+from runners.probe import probe
+from runners.quantisation import KEY, quantisation_faults
 from runners.speaker import read_config, read_tokenizer, refuse
 from runners.template_faults import template_faults
 from specs.faults import Refused
@@ -71,6 +73,7 @@ def load(spec: Model, settings: Settings) -> LoadedModel:
             refuse(folder_faults(spec, files.folder))
             config = read_config(spec, files)
             refuse(loading_faults(spec, {*config.to_dict(), *config.attribute_map}))
+            refuse(quantisation_faults(spec, getattr(config, KEY, None)))
             dtype, dtype_reason = choose_dtype(spec, device, saved_in(config))
             tokenizer = read_tokenizer(spec, files)
             model = from_pretrained(spec, files, device, dtype)
@@ -100,6 +103,8 @@ def _loaded(
 ) -> LoadedModel:
     """Check what only the loaded model shows, and name it."""
     from runners.architecture import why_not_exact
+    from runners.ending import widen_ending
+    from runners.offload import input_device, spread
 
     refuse(template_faults(tokenizer, spec))
     model = model.eval().requires_grad_(False)
@@ -107,6 +112,10 @@ def _loaded(
         raise Refused(f"{place(spec)}: {reason}")
     text = model.config.get_text_config()
     reasons["attention"] = f"attention {text._attn_implementation}"
+    if where := spread(model):
+        reasons["device"] = f"device map: {where}"
+    probe(spec, model)
+    widen_ending(model)
     weight, held = model.get_input_embeddings().weight, context(spec, text)
     row = model_row(spec, model, tokenizer, origin, held)
     return LoadedModel(
@@ -115,7 +124,7 @@ def _loaded(
         tokenizer=tokenizer,
         model_id=row["model_id"],
         revision=origin.revision,
-        device=weight.device,
+        device=input_device(model),
         dtype=weight.dtype,
         reasons=reasons,
         n_layers=text.num_hidden_layers,

@@ -23,6 +23,14 @@ class Stem:
         """Return `length` tokens, each after the one before."""
         return cls((None, *range(length - 1)))
 
+    @classmethod
+    def fork(cls, length: int, left: int, right: int) -> Stem:
+        """Return a line of `length` tokens with two lines of their own behind its last one."""
+        last = length - 1
+        behind = [last, *range(length, length + left - 1)][:left]
+        other = [last, *range(length + left, length + left + right - 1)][:right]
+        return cls((*cls.line(length).parents, *behind, *other))
+
     @property
     def depth(self) -> list[int]:
         """How many rows of the stem come before each row."""

@@ -80,19 +80,24 @@ def measure_block(
 ) -> Measured:
     """Return the numbers of all `cells` on `items`; cells may be empty (unsteered only).
 
-    Where memory runs out the scope is done anew in batches of half the tokens; a `Budget` that is
+    Where memory runs out the block is done anew in batches of half the tokens; a `Budget` that is
     given remembers them.
 
     Raises:
         Refused: a single item does not fit, or what the sweep refuses.
     """
-    measured, budget = Measured(), Budget.of(tokens_per_batch)
+    budget = Budget.of(tokens_per_batch)
     by_scope: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         by_scope[cell.run.scope].append(cell)
-    for scope in by_scope or {"answer": []}:
-        _measure_scope(loaded, items, births(by_scope[scope]), scope, sweep, budget, measured)
-    return measured
+    newborn = {scope: births(some) for scope, some in by_scope.items()}
+    while True:
+        measured = Measured()
+        if all(
+            _measure_scope(loaded, items, born, scope, sweep, budget, measured)
+            for scope, born in (newborn or {"answer": births([])}).items()
+        ):
+            return measured
 
 
 def _measure_scope(
@@ -103,8 +108,8 @@ def _measure_scope(
     sweep: SweepFunction,
     budget: Budget,
     measured: Measured,
-) -> None:
-    """Add the cells of one scope, and the unsteered numbers, to `measured`."""
+) -> bool:
+    """Add the cells of one scope, and the unsteered numbers, to `measured`; False: too large."""
     shape = {layer: (len(items), len(cells)) for layer, cells in newborn.cells.items()}
     logit_diff = {layer: np.empty(size, np.float32) for layer, size in shape.items()}
     logmass = {layer: np.empty(size, np.float32) for layer, size in shape.items()}
@@ -120,7 +125,8 @@ def _measure_scope(
     from runners.prefix import sharing
 
     with sharing(loaded, items):
-        budget.batched(items, do, anew=True)
+        if not budget.fits(items, do):
+            return False
     names = [item.item_id for item in items]
     for layer, cells in newborn.cells.items():
         measured.tables.append(
@@ -133,6 +139,7 @@ def _measure_scope(
                 logmass[layer],
             )
         )
+    return True
 
 
 def _unsteered(result: Sweep, item_ids: Sequence[str], measured: Measured) -> None:

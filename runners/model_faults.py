@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from runners import own_system
 from runners.folder_faults import folder_faults, light_tokenizer, read_json
-from runners.limits import stated_layers
+from runners.limits import stated_layers, stated_width
 from runners.loading import loading_faults
 from runners.model_files import HUB_ID, locate
+from runners.quantisation import KEY, quantisation_faults
 from specs.faults import Refused
 from specs.reader import place
 from specs.settings import Settings
@@ -31,7 +32,8 @@ def faults(spec: Model, settings: Settings, online: bool) -> tuple[list[str], li
         if spec.hub is None or not HUB_ID.fullmatch(spec.hub):
             return list(refused.faults), []
         return (_hub_faults(spec), []) if online else ([], list(refused.faults))
-    return [*folder_faults(spec, folder), *loading_faults(spec, None)], []
+    found = [*folder_faults(spec, folder), *loading_faults(spec, None)]
+    return found or quantisation_faults(spec, read_json(spec, folder).get(KEY)), []
 
 
 def variant_faults(spec: Model, settings: Settings, has_system: bool) -> list[str]:
@@ -61,6 +63,19 @@ def known_layers(spec: Model, settings: Settings | None = None) -> int | None:
     try:
         folder = locate(spec, settings or Settings(), download=False).folder
         return stated_layers(read_json(spec, folder))
+    except Refused:
+        return None
+
+
+def known_width(spec: Model, settings: Settings) -> int | None:
+    """Return the width of a model's residual stream where that is at hand, as `known_layers`."""
+    if spec.builtin == "reference":
+        from runners.reference_model.axes import WIDTH
+
+        return WIDTH
+    try:
+        folder = locate(spec, settings, download=False).folder
+        return stated_width(read_json(spec, folder))
     except Refused:
         return None
 

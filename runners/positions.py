@@ -37,6 +37,21 @@ class Speaks(Protocol):
     def vocabulary(self) -> int: ...
 
 
+class Line(NamedTuple):
+    """A prompt with the beginning of a completion behind it: one plain sequence of tokens."""
+
+    item: TokenisedItem
+    tail: tuple[int, ...]
+    """The scored tokens of the completion but the last: what must go through the model."""
+    behind: tuple[int, ...] = ()
+    """The scored tokens but the first: each is told by the position of the tail before it."""
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """Prompt, shared tokens and tail."""
+        return (*self.item.prompt, *self.item.shared, *self.tail)
+
+
 @dataclass(frozen=True)
 class TokenisedItem:
     """An item's prompt and its two completions as token ids of one model."""
@@ -52,11 +67,43 @@ class TokenisedItem:
     """From the first differing token on, e.g. of `A` and `)`."""
     negative: tuple[int, ...]
     """As positive, of the other completion."""
+    sequence: bool = False
+    """Whether all of these tokens are scored, or the first one only (letters, Yes and No)."""
 
     @property
     def decision(self) -> int:
         """Index of the position whose next token is the first in which the completions differ."""
         return len(self.prompt) + len(self.shared) - 1
+
+    @property
+    def scored(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The tokens of either completion, positive and negative, whose probability counts."""
+        end = None if self.sequence else 1
+        return self.positive[:end], self.negative[:end]
+
+    @property
+    def tails(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The scored tokens but the last, of either completion: what must go through the model."""
+        positive, negative = self.scored
+        return positive[:-1], negative[:-1]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The plain sequences that say everything of the item: two, or one where no tail is.
+
+        The first one tells of the positive completion, the last one of the negative.
+        """
+        return tuple(dict.fromkeys(Line(self, tokens[:-1], tokens[1:]) for tokens in self.scored))
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest line."""
+        return self.decision + 1 + max(map(len, self.tails))
+
+    @property
+    def width(self) -> int:
+        """Tokens of prompt, shared tokens and both tails."""
+        return self.decision + 1 + sum(map(len, self.tails))
 
 
 @dataclass(frozen=True)
@@ -80,6 +127,7 @@ def tokenise(
     positive: str,
     negative: str,
     item_id: str = "",
+    sequence: bool = False,
 ) -> TokenisedItem | Unfit:
     """Return one item as token ids, or why it cannot be measured."""
     row = {
@@ -89,13 +137,15 @@ def tokenise(
         "positive": positive,
         "negative": negative,
     }
-    return _tokenise(speaks, [row])[0]
+    return _tokenise(speaks, [row], sequence)[0]
 
 
 def tokenise_rows(
-    speaks: Speaks, rows: Any, variant: Variant | None = None
+    speaks: Speaks, rows: Any, variant: Variant | None = None, sequence: bool = False
 ) -> list[TokenisedItem | Unfit]:
     """Return every row of a built variant (pa.Table) as token ids, in order.
+
+    `sequence` says that completions are scored by all their tokens (answer format `text`).
 
     Prompt and completion are tokenised as one string, so that merges across the border are as the
     model knows them.
@@ -110,11 +160,13 @@ def tokenise_rows(
             raise Refused(f"variant {variant.name}: {fault}")
     found: list[TokenisedItem | Unfit] = []
     for start in range(0, rows.num_rows, ROWS):
-        found += _tokenise(speaks, rows.slice(start, ROWS).to_pylist())
+        found += _tokenise(speaks, rows.slice(start, ROWS).to_pylist(), sequence)
     return found
 
 
-def _tokenise(speaks: Speaks, rows: Sequence[dict[str, Any]]) -> list[TokenisedItem | Unfit]:
+def _tokenise(
+    speaks: Speaks, rows: Sequence[dict[str, Any]], sequence: bool
+) -> list[TokenisedItem | Unfit]:
     texts = prompts(speaks.tokenizer, speaks.spec, [row["messages"] for row in rows])
     space = separator(speaks.spec)
     begun = [text + space + row["answer_prefix"] for text, row in zip(texts, rows, strict=True)]
@@ -133,13 +185,13 @@ def _tokenise(speaks: Speaks, rows: Sequence[dict[str, Any]]) -> list[TokenisedI
         strict=True,
     )
     return [
-        _place(speaks, row, text, _Encoded(*ids))
+        _place(speaks, row, text, _Encoded(*ids), sequence)
         for row, text, ids in zip(rows, texts, encoded, strict=True)
     ]
 
 
 def _place(
-    speaks: Speaks, row: dict[str, Any], text: str, encoded: _Encoded
+    speaks: Speaks, row: dict[str, Any], text: str, encoded: _Encoded, sequence: bool
 ) -> TokenisedItem | Unfit:
     common = _common(encoded.positive, encoded.negative)
     prompt = _common(encoded.prompt, common)
@@ -150,6 +202,7 @@ def _place(
         _ids(common[len(prompt) :]),
         _ids(encoded.positive[len(common) :]),
         _ids(encoded.negative[len(common) :]),
+        sequence,
     )
     reason = _why_unfit(speaks, item, row)
     return Unfit(item.item_id, reason) if reason else item

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from transformers import DynamicCache
-
 from runners.architecture import parts
+from runners.caches import empty_cache, sliced
+from runners.trunk import Padded
 
 if TYPE_CHECKING:
+    from transformers import DynamicCache
+
     from runners.load import LoadedModel
     from runners.positions import TokenisedItem
 
@@ -39,9 +38,9 @@ class _Held:
     def first(self, length: int) -> DynamicCache:
         """Return the cache of the first tokens: causal, so a shorter beginning is there too."""
         if self.cache is None:
-            self.cache = _empty(self.loaded)
-            extend(self.loaded, [self.tokens], 0, self.cache)
-        return _sliced(self.cache, 1, length)
+            self.cache = empty_cache(self.loaded)
+            _run(self.loaded, self.tokens, self.cache)
+        return sliced(self.cache, 1, length)
 
 
 _held: ContextVar[_Held | None] = ContextVar("held", default=None)
@@ -68,7 +67,7 @@ def begin(loaded: LoadedModel, rows: Rows, apart: int) -> tuple[int, DynamicCach
     At most so many that `apart` are left of each row; 0 where sharing would not pay, or not be
     exact.
     """
-    cache = _empty(loaded)
+    cache = empty_cache(loaded)
     own = max(0, common_length(rows, apart))
     if not own or not _allowed(cache):
         return 0, cache
@@ -77,34 +76,28 @@ def begin(loaded: LoadedModel, rows: Rows, apart: int) -> tuple[int, DynamicCach
     if held and held.loaded is loaded and held.saved >= least:
         length = min(own, common_length([held.tokens, rows[0]], 0))
         if length * len(rows) >= own * (len(rows) - 1):
-            return length, _sliced(held.first(length), len(rows), length)
+            return length, sliced(held.first(length), len(rows), length)
     if own * (len(rows) - 1) < least:
         return 0, cache
-    extend(loaded, [rows[0][:own]], 0, cache)
-    return own, _sliced(cache, len(rows), own)
+    _run(loaded, rows[0][:own], cache)
+    return own, sliced(cache, len(rows), own)
 
 
-def extend(
-    loaded: LoadedModel, rows: Rows, start: int, cache: DynamicCache
-) -> tuple[Tensor, Tensor]:
-    """Run tokens from position `start` on, left-padded behind what `cache` holds.
+def _run(loaded: LoadedModel, tokens: Sequence[int], cache: DynamicCache) -> None:
+    """Fill an empty cache with one row of tokens."""
+    padded = Padded.of([tokens], 0, loaded.device)
+    parts(loaded.model.eval()).decoder(**padded.arguments(cache))
 
-    Returns which of all slots hold a token, int64 [B, start + S], and the hidden states of these
-    tokens, [B, S, d_model], after the final norm. Padding is on the left: sliding windows count
-    slots, so padding on the right would be wrong (research/fast-sweep.md 3).
+
+def saved_tokens(loaded: LoadedModel, rows: Rows, apart: int) -> int:
+    """Return how many tokens need not be computed where all batches of `rows` are shared.
+
+    `apart` tokens are left of each row, as in `begin`.
     """
-    longest = max(map(len, rows))
-    ids = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
-    ok = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
-    attended = torch.cat([ok.new_ones(len(rows), start), ok], 1).to(loaded.device)
-    output = parts(loaded.model.eval()).decoder(
-        input_ids=ids.to(loaded.device),
-        attention_mask=attended,
-        position_ids=(attended.cumsum(1) - 1).clamp(min=0)[:, start:],
-        past_key_values=cache,
-        use_cache=True,
-    )
-    return attended, output.last_hidden_state
+    same = max(0, common_length(rows, apart))
+    saved = (len(rows) - 1) * same
+    worth = saved >= max(1, WORTH.get(loaded.device.type, ELSEWHERE))
+    return saved if worth and _allowed(empty_cache(loaded)) else 0
 
 
 def common_length(rows: Rows, apart: int) -> int:
@@ -123,26 +116,3 @@ def common_length(rows: Rows, apart: int) -> int:
 def _allowed(cache: DynamicCache) -> bool:
     """A sliding or chunked layer counts slots, and padding behind a prefix would be among them."""
     return not any(cache.is_sliding)
-
-
-def _empty(loaded: LoadedModel) -> DynamicCache:
-    return DynamicCache(config=loaded.model.config.get_text_config())
-
-
-def _sliced(cache: DynamicCache, copies: int, length: int) -> DynamicCache:
-    """Return the first slots of a cache of one row for `copies` rows.
-
-    They are views, for the tokens that come next are joined to them in new memory.
-    """
-    found = fork(cache)
-    for layer in found.layers:
-        layer.keys = layer.keys[:, :, :length].expand(copies, -1, -1, -1)
-        layer.values = layer.values[:, :, :length].expand(copies, -1, -1, -1)
-    return found
-
-
-def fork(cache: DynamicCache) -> DynamicCache:
-    """Return a cache that grows on its own: layers rebind their tensors and never write to them."""
-    forked: DynamicCache = copy.copy(cache)
-    forked.layers = [copy.copy(layer) for layer in cache.layers]
-    return forked

@@ -6,20 +6,25 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runners import experiment_faults
 from runners.bench import Bench
 from runners.campaign import Campaign
 from runners.combinations import Combination
 from runners.console import say
+from runners.encoding import tokenizer_sha256
 from runners.execution import versions
-from runners.fitting import BASE, Fitter
+from runners.fitting import Fitter
+from runners.norms import BASE
+from runners.shelf import Shelf
 from specs.faults import Refused
 from specs.schema import FittedMethod
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
+    from runners.budgets import Budgets
     from runners.load import LoadedModel
     from specs.catalog import Catalog
-    from specs.schema import Concept, Experiment
+    from specs.schema import Concept, Experiment, Read
     from specs.settings import Settings
 
 
@@ -53,21 +58,46 @@ def campaign(
     datasets: dict[str, BuiltDataset],
     catalog: Catalog,
     settings: Settings,
-    tokens_per_batch: int,
+    tokens_per_batch: int | Budgets,
     plan_only: bool = False,
+    keep_activations: bool = False,
 ) -> Campaign:
-    """Gather an experiment's part for one model; layers are checked here, before any work."""
+    """Gather an experiment's part for one model.
+
+    Raises:
+        Refused: a layer that the model does not have, a vector file that does not fit it.
+    """
     names = dict.fromkeys(c.concept for c in asked)
     variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
     benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
     provenance = _provenance(loaded)
+    shelf = Shelf()
     fitters = {
-        name: Fitter(bench, settings.home, provenance, tokens_per_batch, plan_only)
+        name: Fitter(
+            bench,
+            settings.home,
+            provenance,
+            tokens_per_batch,
+            plan_only,
+            _reads(name, asked, catalog),
+            keep_activations,
+            shelf,
+        )
         for name, bench in benches.items()
     }
     found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings)
     _ = found.layers
+    methods = list(dict.fromkeys(c.method for c in asked))
+    sizes = loaded.n_layers, loaded.d_model
+    if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
+        raise Refused(*wrong)
     return found
+
+
+def _reads(concept: str, asked: Sequence[Combination], catalog: Catalog) -> frozenset[Read]:
+    """Return the read positions of all methods that are fitted for a concept."""
+    methods = (catalog.get("methods", c.method) for c in asked if c.concept == concept)
+    return frozenset(method.read for method in methods if isinstance(method, FittedMethod))
 
 
 def _provenance(loaded: LoadedModel) -> dict[str, str]:
@@ -75,6 +105,7 @@ def _provenance(loaded: LoadedModel) -> dict[str, str]:
     about = ("source", "revision", "dtype", "template", "chat_template_sha256", "system_role")
     return {
         **{f"model.{key}": str(loaded.row[key]) for key in about},
+        "model.tokenizer_sha256": tokenizer_sha256(loaded.tokenizer),
         **{f"version.{name}": version for name, version in versions().items()},
     }
 

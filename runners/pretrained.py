@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from runners.chat import first_line
+from runners.quantisation import KEY, quantisation
 from runners.speaker import quiet
 from specs.faults import Refused
 from specs.reader import place
@@ -38,8 +40,12 @@ def from_pretrained(
     from transformers import AutoModelForCausalLM
 
     options: dict[str, Any] = {"device_map": {"": device}, **spec.loading}
+    if (quantised := quantisation(spec)) is not None:
+        options[KEY] = quantised
     where = place(spec)
     try:
+        # It warns that offloaded weights are not here, which the device map says already.
+        logging.getLogger("accelerate.big_modeling").setLevel(logging.ERROR)
         with quiet():
             model, report = AutoModelForCausalLM.from_pretrained(
                 str(files.folder),

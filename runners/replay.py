@@ -7,24 +7,60 @@ models whose cache cannot carry chains (research/fast-sweep.md 5, "R").
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from runners.answers import Answers, answers, log_probabilities
+from runners.answers import Answers, answers
 from runners.chains import Sweep
 from runners.nonfinite import refuse_nonfinite
 from runners.resume import Kept, Prompts, base_pass, companies, resume
+from runners.sequences import Place, Side, Told, joined, told
 
 if TYPE_CHECKING:
     from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.positions import Line, TokenisedItem
 
 KEPT = 4
 """Layers of a whole batch whose outputs are held at once; with more of them, fewer items."""
 FEWEST = 512
 """Tokens that one replay may have, however small the batch is."""
+
+
+class _Said(NamedTuple):
+    """What L lines say of their completions, [L, n] each."""
+
+    first: Answers
+    behind: Told
+
+    @classmethod
+    def empty(cls, lines: int, n: int) -> _Said:
+        """Return room for `lines` lines."""
+        return cls(
+            Answers(*(torch.empty(lines, n) for _ in Answers._fields)),
+            Told(*(torch.empty(lines, n) for _ in Told._fields)),
+        )
+
+    def put(self, rows: list[int], some: _Said) -> None:
+        """Write what some lines say where they belong."""
+        for whole, part in zip(self, some, strict=True):
+            for column, values in zip(whole, part, strict=True):
+                column[rows] = values
+
+    def of_items(self, items: Sequence[TokenisedItem]) -> Answers:
+        """Return the answers [B, n] of the items whose lines these are, in their order."""
+        counts = torch.tensor([len(item.lines) for item in items])
+        positive, negative = counts.cumsum(0) - counts, counts.cumsum(0) - 1
+        if bool((positive == negative).all()):
+            return self._side(positive).first  # nothing stands behind the first tokens
+        return joined(self._side(positive), self._side(negative))
+
+    def _side(self, rows: Tensor) -> Side:
+        return Side(
+            Answers(*(column[rows] for column in self.first)),
+            Told(*(column[rows] for column in self.behind)),
+        )
 
 
 def replay_sweep(
@@ -35,9 +71,10 @@ def replay_sweep(
 ) -> Sweep:
     """Return what `runners.chains.sweep` does, for every scope, by one replay per row of `births`.
 
-    Steered positions: `all`, every one up to the decision position; `prompt`, up to the last prompt
-    token; `answer` and `decision` as everywhere. The memory held beside the model's own is the
-    output of 4 blocks over the whole batch, whatever the number of layers and rows.
+    Steered positions: `all`, every one; `prompt`, up to the last prompt token; `answer` and
+    `decision` as everywhere. Of completions of several tokens each is a line of its own. The memory
+    held beside the model's own is the output of 4 blocks over the whole batch, whatever the number
+    of layers and rows.
 
     Raises:
         Refused: a number that is not finite.
@@ -45,71 +82,89 @@ def replay_sweep(
     unknown = [layer for layer in births if not 0 <= layer < loaded.n_layers]
     if unknown:
         raise ValueError(f"layers {unknown} of a model with {loaded.n_layers}")
+    lines = [line for item in items for line in item.lines]
     layers = sorted(births)
-    unsteered, prefix = _empty(len(items)), torch.zeros(len(items))
-    steered = {layer: _empty(len(items), len(births[layer])) for layer in layers}
+    unsteered, prefix = _Said.empty(len(lines), 1), torch.zeros(len(lines))
+    steered = {layer: _Said.empty(len(lines), len(births[layer])) for layer in layers}
     with torch.inference_mode():
-        for group in _groups(loaded, items, sum(len(births[layer]) > 0 for layer in layers)):
-            some = [items[i] for i in group]
+        for group in _groups(loaded, lines, sum(len(births[layer]) > 0 for layer in layers)):
+            some = [lines[i] for i in group]
             prompts = Prompts.of(some, scope, loaded.device)
             kept = base_pass(loaded, prompts, [layer for layer in layers if len(births[layer])])
-            _put(unsteered, group, _answers(loaded, some, kept.last[:, -1:]), column=0)
+            unsteered.put(group, _said(loaded, some, kept.last[:, None]))
             prefix[group] = _prefix_logprob(loaded, some, kept.last)
             for layer in kept.layers:
-                hidden = _replays(loaded, prompts, kept, layer, births[layer], _budget(items))
-                _put(steered[layer], group, _answers(loaded, some, hidden))
-    result = Sweep(unsteered, prefix, steered)
+                hidden = _replays(loaded, prompts, kept, layer, births[layer], some, _budget(lines))
+                steered[layer].put(group, _said(loaded, some, hidden))
+    firsts = [i for i, line in enumerate(lines) if line == line.item.lines[0]]
+    result = Sweep(
+        Answers(*(column[:, 0] for column in unsteered.of_items(items))),
+        prefix[firsts],
+        {layer: said.of_items(items) for layer, said in steered.items()},
+    )
     refuse_nonfinite(loaded, items, births, scope, result.unsteered, result.steered)
     return result
 
 
-def _groups(loaded: LoadedModel, items: Sequence[TokenisedItem], swept: int) -> Iterator[list[int]]:
-    """Yield indices of items that go through together, alike in length."""
-    most = max(1, len(items) * KEPT // max(KEPT, swept))
-    for alike in companies(loaded, items):
+def _groups(loaded: LoadedModel, lines: Sequence[Line], swept: int) -> Iterator[list[int]]:
+    """Yield indices of lines that go through together, alike in length."""
+    most = max(1, len(lines) * KEPT // max(KEPT, swept))
+    for alike in companies(loaded, lines):
         yield from (alike[start : start + most] for start in range(0, len(alike), most))
 
 
-def _budget(items: Sequence[TokenisedItem]) -> int:
+def _budget(lines: Sequence[Line]) -> int:
     """Return the tokens of one replay: as many as the batch itself has, padded."""
-    return max(FEWEST, len(items) * (1 + max(item.decision for item in items)))
+    return max(FEWEST, len(lines) * max(len(line.tokens) for line in lines))
 
 
 def _replays(
-    loaded: LoadedModel, prompts: Prompts, kept: Kept, layer: int, rows: Tensor, budget: int
+    loaded: LoadedModel,
+    prompts: Prompts,
+    kept: Kept,
+    layer: int,
+    rows: Tensor,
+    lines: Sequence[Line],
+    budget: int,
 ) -> Tensor:
-    """Return the last position [B, n, d_model] of every prompt with every row added at `layer`."""
+    """Return [L, n, T, d_model], the end of every line with every row added at `layer`.
+
+    The end is the decision position of the line with the longest tail and what is behind it.
+    """
     batch, length = prompts.ids.shape
+    end = 1 + max(len(line.tail) for line in lines)
     pairs = torch.cartesian_prod(torch.arange(batch), torch.arange(len(rows)))
     found = [
-        resume(loaded, prompts, kept, layer, some[:, 0], rows[some[:, 1]])[:, -1].clone()
+        resume(loaded, prompts, kept, layer, some[:, 0], rows[some[:, 1]])[:, -end:].clone()
         for some in torch.split(pairs, max(1, budget // length))
     ]
     return torch.unflatten(torch.cat(found), 0, (batch, len(rows)))
 
 
-def _answers(loaded: LoadedModel, items: Sequence[TokenisedItem], hidden: Tensor) -> Answers:
-    positive, negative = zip(*((item.positive[0], item.negative[0]) for item in items), strict=True)
-    return answers(loaded.model, hidden, positive, negative)
+def _said(loaded: LoadedModel, lines: Sequence[Line], hidden: Tensor) -> _Said:
+    """Return what `hidden` [L, n, T, d_model], lines aligned at their ends, says."""
+    decided = torch.tensor([-1 - len(line.tail) for line in lines], device=hidden.device)
+    rows = torch.arange(len(lines), device=hidden.device)
+    items = [line.item for line in lines]
+    first = answers(
+        loaded.model,
+        hidden[rows, :, decided],
+        [item.positive[0] for item in items],
+        [item.negative[0] for item in items],
+    )
+    places = [
+        Place(i, i, step - len(line.behind), token)
+        for i, line in enumerate(lines)
+        for step, token in enumerate(line.behind)
+    ]
+    return _Said(first, told(loaded.model, hidden, places, len(lines)))
 
 
-def _prefix_logprob(loaded: LoadedModel, items: Sequence[TokenisedItem], last: Tensor) -> Tensor:
-    """Return the log-probability [B] of the shared tokens, each told by the position before it."""
-    total = torch.zeros(len(items))
-    tokens = [token for item in items for token in item.shared]
-    if not tokens:
-        return total
-    owner = [b for b, item in enumerate(items) for _ in item.shared]
-    before = [j - len(item.shared) - 1 for item in items for j in range(len(item.shared))]
-    found = log_probabilities(loaded.model, last[owner, before], tokens)
-    return total.index_add(0, torch.tensor(owner), found)
-
-
-def _empty(*shape: int) -> Answers:
-    return Answers(*(torch.empty(shape) for _ in Answers._fields))
-
-
-def _put(into: Answers, rows: list[int], found: Answers, column: int | None = None) -> None:
-    """Write the answers of some items where they belong."""
-    for whole, part in zip(into, found, strict=True):
-        whole[rows] = part if column is None else part[:, column]
+def _prefix_logprob(loaded: LoadedModel, lines: Sequence[Line], last: Tensor) -> Tensor:
+    """Return the log-probability [L] of the shared tokens, each told by the position before it."""
+    places = [
+        Place(i, i, step - len(line.item.shared) - 1 - len(line.tail), token)
+        for i, line in enumerate(lines)
+        for step, token in enumerate(line.item.shared)
+    ]
+    return told(loaded.model, last[:, None], places, len(lines)).logprob[:, 0]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from runners.architecture import parts, way
-from runners.hooks import residual
+from runners.forwards import returning
+from runners.hooks import reading
 
 if TYPE_CHECKING:
     from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.positions import Line
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Prompts with their shared answer tokens, left-padded to S slots."""
+    """Prompts with their shared answer tokens and tails, left-padded to S slots."""
 
     ids: Tensor
     """int64 [B, S]."""
@@ -32,16 +32,16 @@ class Prompts:
     """bool [B, S]: the positions of the scope."""
 
     @classmethod
-    def of(cls, items: Sequence[TokenisedItem], scope: str, device: torch.device) -> Prompts:
-        """Return the prompts of `items`, with the positions that `scope` steers."""
-        longest = 1 + max(item.decision for item in items)
-        ids = torch.zeros(len(items), longest, dtype=torch.long)
+    def of(cls, lines: Sequence[Line], scope: str, device: torch.device) -> Prompts:
+        """Return what `lines` hold, with the positions that `scope` steers."""
+        longest = max(len(line.tokens) for line in lines)
+        ids = torch.zeros(len(lines), longest, dtype=torch.long)
         attended, steered = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
-        for row, item in enumerate(items):
-            pad = longest - 1 - item.decision
-            ids[row, pad:] = torch.tensor([*item.prompt, *item.shared])
+        for row, line in enumerate(lines):
+            pad = longest - len(line.tokens)
+            ids[row, pad:] = torch.tensor(line.tokens)
             attended[row, pad:] = 1
-            positions = steered_positions(item, scope)
+            positions = steered_positions(line, scope)
             steered[row, pad + positions.start : pad + positions.stop] = True
         return cls(ids.to(device), attended.to(device), steered.to(device))
 
@@ -60,26 +60,27 @@ class Prompts:
         return asked
 
 
-def companies(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> list[list[int]]:
-    """Return indices of the items that may share a batch, in order of length.
+def companies(loaded: LoadedModel, lines: Sequence[Line]) -> list[list[int]]:
+    """Return indices of the lines that may share a batch, in order of length.
 
     All of them, or those of equal length where the model cannot be trusted with padding.
     """
-    padded = way(loaded.model, 1 + max(item.decision for item in items)).padded
+    lengths = [len(line.tokens) for line in lines]
+    padded = way(loaded.model, max(lengths)).padded
     found: dict[int, list[int]] = defaultdict(list)
-    for i in sorted(range(len(items)), key=lambda i: (items[i].decision, i)):
-        found[0 if padded else items[i].decision].append(i)
+    for i in sorted(range(len(lines)), key=lambda i: (lengths[i], i)):
+        found[0 if padded else lengths[i]].append(i)
     return list(found.values())
 
 
-def steered_positions(item: TokenisedItem, scope: str) -> range:
-    """Return the positions of prompt and shared tokens that `scope` steers (DESIGN 1)."""
-    last, decision = len(item.prompt) - 1, item.decision
+def steered_positions(line: Line, scope: str) -> range:
+    """Return the positions of a line that `scope` steers (DESIGN 1)."""
+    last, end = len(line.item.prompt) - 1, len(line.tokens)
     return {
-        "all": range(decision + 1),
+        "all": range(end),
         "prompt": range(last + 1),
-        "answer": range(last, decision + 1),
-        "decision": range(decision, decision + 1),
+        "answer": range(last, end),
+        "decision": range(line.item.decision, end),
     }[scope]
 
 
@@ -91,29 +92,22 @@ class Kept:
     """[B, S, d_model], after the final norm."""
     layers: Mapping[int, Tensor]
     """layer -> [B, S, d_model], the output of that block."""
-    tails: Sequence[tuple[Any, ...] | None]
-    """What each block returns behind its hidden states; None where it returns them bare."""
 
 
 def base_pass(loaded: LoadedModel, prompts: Prompts, layers: Sequence[int]) -> Kept:
     """Run the prompts unsteered and keep what the replays after `layers` need."""
     found = parts(loaded.model.eval())
     layers_kept: dict[int, Tensor] = {}
-    tails: dict[int, tuple[Any, ...] | None] = {}
 
-    def keep(layer: int, output: Any) -> None:
-        tails[layer] = _tail(output)
+    def keep(layer: int, hidden: Tensor) -> None:
         if layer in layers:
             # A copy: a later block may write into what it is handed.
-            layers_kept[layer] = residual(output).clone()
+            layers_kept[layer] = hidden.clone()
 
-    with ExitStack() as stack:
-        for layer, block in enumerate(found.blocks):
-            hook = block.register_forward_hook(lambda _m, _a, output, k=layer: keep(k, output))
-            stack.callback(hook.remove)
+    with reading(found.blocks, keep):
         rows = torch.arange(len(prompts.ids), device=prompts.ids.device)
         output = found.decoder(**prompts.arguments(rows, found.decoder))
-    return Kept(output.last_hidden_state, layers_kept, [tails[i] for i in range(len(tails))])
+    return Kept(output.last_hidden_state, layers_kept)
 
 
 def resume(
@@ -128,39 +122,7 @@ def resume(
     found, before = parts(loaded.model), kept.layers[layer]
     here, there = rows.to(before.device), rows.to(prompts.ids.device)
     moved = prompts.steered[there].to(before.device)[:, :, None] * deltas.to(before)[:, None]
-    with _starting(found.blocks[: layer + 1], kept.tails, before[here] + moved):
+    with returning(found, layer + 1, before[here] + moved):
         output = found.decoder(**prompts.arguments(there, found.decoder))
     hidden: Tensor = output.last_hidden_state
     return hidden
-
-
-@contextmanager
-def _starting(
-    blocks: nn.ModuleList, tails: Sequence[tuple[Any, ...] | None], hidden: Tensor
-) -> Iterator[None]:
-    """Let all `blocks` return `hidden` without computing anything, while the context lasts."""
-    with ExitStack() as stack:
-        for block, tail in zip(blocks, tails, strict=False):
-            output = hidden if tail is None else (hidden, *tail)
-            own = vars(block).get("forward")
-            stack.callback(_restore, block, own)
-            block.forward = lambda *_args, _output=output, **_kwargs: _output
-        yield
-
-
-def _restore(block: nn.Module, own: Any) -> None:
-    """Give a block its forward back; accelerate keeps one of its own on the instance."""
-    if own is None:
-        vars(block).pop("forward", None)
-    else:
-        block.forward = own
-
-
-def _tail(output: Any) -> tuple[Any, ...] | None:
-    """Return what stands behind the hidden states, without its tensors.
-
-    Those are attention weights and the like, of the wrong batch for a replay and nobody's input.
-    """
-    if not isinstance(output, tuple):
-        return None
-    return tuple(None if isinstance(part, Tensor) else part for part in output[1:])

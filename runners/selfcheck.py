@@ -49,6 +49,24 @@ def tolerance(dtype: torch.dtype, scale: float) -> float:
     return max(1e-5, share * scale)
 
 
+def arithmetic(loaded: LoadedModel) -> torch.dtype:
+    """Return the coarsest numbers that a model computes in: what its `tolerance` follows from.
+
+    Quantised weights alone round nothing on the way; quantisers that round what they multiply, or
+    bring kernels of their own, are half precision at best (bitsandbytes, 8-bit activations).
+    """
+    stated = getattr(loaded.model.config, "quantization_config", None)
+    if stated is None or loaded.dtype.itemsize < 4:
+        return loaded.dtype
+    about = stated if isinstance(stated, dict) else stated.to_dict()
+    alone = {
+        "torchao": "WeightOnly" in str(about.get("quant_type")),
+        "quanto": not about.get("activations"),
+    }
+    method = str(getattr(about.get("quant_method"), "value", about.get("quant_method")))
+    return loaded.dtype if alone.get(method) else torch.float16
+
+
 def self_check(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
@@ -62,8 +80,8 @@ def self_check(
     slots instead of looking at its mask (as gpt_neo does), the chains in the highest slots go wrong
     first.
     """
-    longest = max(range(len(items)), key=lambda i: items[i].decision)
-    shortest = min(range(len(items)), key=lambda i: items[i].decision)
+    longest = max(range(len(items)), key=lambda i: items[i].width)
+    shortest = min(range(len(items)), key=lambda i: items[i].width)
     scale = _scale(result)
     unsteered = float(result.unsteered.logit_diff[longest])
     reference = measure(loaded, items[longest], scope)

@@ -11,11 +11,12 @@ from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
-    from runners.positions import Speaks, TokenisedItem
+    from runners.positions import Line, Speaks, TokenisedItem
     from specs.catalog import Catalog
     from specs.schema import Variant
     from specs.settings import Settings
 
+SCOPES = ("answer", "decision", "prompt", "all")
 ITEM_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -29,6 +30,8 @@ class Shown:
     """Its row of `items`."""
     row: dict[str, Any]
     """Its row of the variant."""
+    sequence: bool
+    """Whether all tokens of its completions are scored."""
 
 
 class Token(NamedTuple):
@@ -54,12 +57,13 @@ def find(text: str, variant: str, catalog: Catalog, settings: Settings) -> Shown
         item_id = text
     spec = catalog.get("variants", variant)
     from builders.build import build
+    from runners.bench import SCORES
 
     dataset = build(concept, [spec], settings)
     item = _item(dataset, item_id)
     rows = dataset.variants[variant].rows.to_pylist()
     row = next(row for row in rows if row["item_id"] == item["item_id"])
-    return Shown(concept.name, spec, item, row)
+    return Shown(concept.name, spec, item, row, SCORES[concept.answer_format] == "sequence")
 
 
 def _concept_with(item_id: str, settings: Settings) -> str:
@@ -126,22 +130,27 @@ def tokens(speaks: Speaks, item: TokenisedItem) -> list[Token]:
     activations are read; `steered(SCOPE)`, positions that a scope steers.
     """
     stem = [*item.prompt, *item.shared]
+    lines = item.lines
     return [
-        *_tokens(speaks, stem, 0, item),
-        *_tokens(speaks, item.positive, len(stem), item, "positive"),
-        *_tokens(speaks, item.negative, len(stem), item, "negative"),
+        *_tokens(speaks, stem, 0, lines[0]),
+        *_tokens(speaks, item.positive, len(stem), lines[0], "positive"),
+        *_tokens(speaks, item.negative, len(stem), lines[-1], "negative"),
     ]
 
 
 def _tokens(
-    speaks: Speaks, ids: Sequence[int], start: int, item: TokenisedItem, *marks: str
+    speaks: Speaks, ids: Sequence[int], start: int, line: Line, *marks: str
 ) -> Iterator[Token]:
+    """Yield tokens from position `start` on of what goes through the model as `line`."""
     pieces = speaks.tokenizer.convert_ids_to_tokens(list(ids))
     for index, (token, piece) in enumerate(zip(ids, pieces, strict=True), start):
-        yield Token(index, token, str(piece), (*marks, *_marks(index, item)))
+        yield Token(index, token, str(piece), (*marks, *_marks(index, line)))
 
 
-def _marks(index: int, item: TokenisedItem) -> Iterator[str]:
+def _marks(index: int, line: Line) -> Iterator[str]:
+    from runners.resume import steered_positions
+
+    item = line.item
     last, decision = len(item.prompt) - 1, item.decision
     if index == last:
         yield "prompt-end"
@@ -149,7 +158,6 @@ def _marks(index: int, item: TokenisedItem) -> Iterator[str]:
         yield "decision"
     if index == decision + 1:
         yield "read"
-    if last <= index <= decision:
-        yield "steered(answer)"
-    if index == decision:
-        yield "steered(decision)"
+    for scope in SCOPES:
+        if index in steered_positions(line, scope):
+            yield f"steered({scope})"

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from runners.show import Shown, Token
     from runners.speaker import Speaker
-    from specs.catalog import Catalog
+    from specs.schema import Model
     from specs.settings import Settings
 
 
@@ -30,30 +30,31 @@ def show(settings: Settings, text: str, variant: str, model: str | None) -> None
     steerhouse show kind
     steerhouse show kind --variant system_negative --model reference
     """  # noqa: D301 - click wants the character
+    from runners.model_argument import model_from_argument
     from runners.show import answers, find, heading, messages_text
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
+    spec = model_from_argument(model, catalog) if model is not None else None
     shown = find(text, variant, catalog, settings)
     positive, negative = answers(shown)
     click.echo(heading(shown))
     click.echo(f"positive {positive!r} · negative {negative!r}\n")
-    if model is None:
+    if spec is None:
         click.echo(messages_text(shown))
     else:
-        _as_model(model, shown, catalog, settings)
+        _as_model(spec, shown, settings)
 
 
-def _as_model(model: str, shown: Shown, catalog: Catalog, settings: Settings) -> None:
+def _as_model(spec: Model, shown: Shown, settings: Settings) -> None:
     """Print prompt and tokens of one model; what `run` would refuse is printed, then raised."""
-    from runners.model_argument import model_from_argument
     from runners.own_system import fault
     from runners.positions import TokenisedItem, tokenise
     from runners.show import prompt_text, tokens
     from runners.speaker import speaker
     from specs.faults import Refused
 
-    speaks = speaker(model_from_argument(model, catalog), settings)
+    speaks = speaker(spec, settings)
     mismatch = fault(speaks.tokenizer, speaks.spec, shown.variant.system is not None)
     refusals = [f"variant {shown.variant.name}: {mismatch}"] if mismatch else []
     try:
@@ -61,9 +62,8 @@ def _as_model(model: str, shown: Shown, catalog: Catalog, settings: Settings) ->
     except Refused as refused:
         raise Refused(*(refusals or refused.faults)) from None
     row = shown.row
-    found = tokenise(
-        speaks, row["messages"], row["answer_prefix"], row["positive"], row["negative"]
-    )
+    answer = row["answer_prefix"], row["positive"], row["negative"]
+    found = tokenise(speaks, row["messages"], *answer, sequence=shown.sequence)
     if isinstance(found, TokenisedItem):
         _print(tokens(speaks, found))
     else:
@@ -101,7 +101,8 @@ def _table(tokens: list[Token]) -> None:
 
     table = Table("position", "token id", "piece", "marks", box=None)
     for token in tokens:
-        style = "bold" if token.marks else "dim"
+        everywhere = {"steered(prompt)", "steered(all)"}
+        style = "bold" if {*token.marks} - everywhere else "dim"
         cells = [str(token.position), str(token.token_id), repr(token.piece), " ".join(token.marks)]
         table.add_row(*(Text(cell, style=style) for cell in cells))
     Console().print(table)

@@ -10,14 +10,17 @@ from runners import estimate, work
 from runners.about import about, asked_rows
 from runners.console import bar, say
 from runners.execution import now
-from runners.guard import GuardedSweep
-from runners.measure import SweepFunction, measure_block, new_baselines
+from runners.executor import rows_of
+from runners.measure import new_baselines
+from specs.faults import Refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from runners.asked import Unit
     from runners.campaign import Campaign
+    from runners.cluster.connection import Wanted
+    from runners.executor import Executor, Result
     from runners.work import Block
     from specs.settings import Settings
 
@@ -30,7 +33,11 @@ class Options:
     verify: int = 0
     tokens_per_batch: int | None = None
     engine: str = "fast"
-    """`fast`, or `reference` for the slow path throughout."""
+    """`fast`; `reference` for the slow path throughout; `ray` for the fast one on a cluster."""
+    cluster: Wanted | None = None
+    """Which cluster, and what of it; asked for with engine `ray` only."""
+    keep_activations: bool = False
+    """Whether the training activations stay in `<home>/activations/`."""
 
 
 @dataclass
@@ -52,7 +59,7 @@ class Step:
     """What the steps of one campaign share."""
 
     campaign: Campaign
-    budget: int
+    executor: Executor
     options: Options
     execution: dict[str, Any]
     unfit: Mapping[tuple[str, str], Mapping[str, str]]
@@ -62,26 +69,29 @@ class Step:
         settings = self.campaign.settings
         done = work.done(settings.home, units)
         todo = work.blocks(units, done)
-        for line in estimate.describe(f"{self.campaign.loaded.spec.name}: {name}", units, todo):
+        title = f"{self.campaign.loaded.spec.name}: {name}"
+        workers = self.executor.workers() if todo else 1
+        for line in estimate.describe(title, units, todo, workers):
             say(line)
+        if todo and (where := self.executor.plan()):
+            say(f"  {where}")
         if self.options.dry_run:
             return
         asked = self._asked(units, outcome) if whole_plan else self._first_asked(units)
         self._stage_plan(units, asked, bool(todo))
         with bar(sum(len(block.items) for block in todo)) as progress:
-            sweeps: dict[int, SweepFunction] = {}
-            for block in todo:
-                progress.label(block.unit.label)
-                sweep = sweeps.setdefault(id(block.unit), self._sweep(block.unit))
-                stored = done.baselines.get(block.unit.evaluation_id, {})
-                self._measure(block, sweep, stored, outcome)
-                progress.advance(len(block.items))
+            for result in self.executor.measure(todo, progress.label):
+                stored = done.baselines.get(result.block.unit.evaluation_id, {})
+                self._keep(result, stored, outcome)
+                progress.advance(len(result.block.items))
         if todo:
             self._stage_finish()
-        take_in(settings)
+        if take_in(settings):
+            self._refuse_missing(name, units)
 
     def verify(self, units: Sequence[Unit]) -> None:
-        """Measure random stored rows again and keep the comparison."""
+        """Measure random stored rows again and keep the comparison, then say or refuse it."""
+        from runners.verdict import tell
         from runners.verify import verify
         from warehouse.relations import arrow_table
         from warehouse.staged import stage
@@ -93,28 +103,31 @@ class Step:
             rows = {"verification": found, "execution": [{**self.execution, "finished_at": now()}]}
             stage(home, "verification", {k: arrow_table(k, v) for k, v in rows.items()})
             take_in(self.campaign.settings)
+        tell(found, self.campaign.loaded)
 
-    def _sweep(self, unit: Unit) -> SweepFunction:
-        if self.options.engine == "reference":
-            from runners.reference_sweep import reference_sweep
+    def _refuse_missing(self, name: str, units: Sequence[Unit]) -> None:
+        """Refuse to go on where what was measured did not all arrive in the warehouse."""
+        home = self.campaign.settings.home
+        left = work.blocks(units, work.done(home, units))
+        if left:
+            cells = sum(len(block.items) * len(block.cells) for block in left)
+            raise Refused(
+                f"{name}: {cells:,} measurements in {len(left)} block(s) did not arrive in the "
+                f"warehouse, for their staged files were damaged (kept in {home / 'staged'}"
+                "/refused); run the same command again, it measures what is missing"
+            )
 
-            return reference_sweep
-        return GuardedSweep(unit.label, say)
+    def _keep(self, result: Result, stored: Mapping[str, float], outcome: Outcome) -> None:
+        """Stage one measured block, and count it."""
+        from runners.selfcheck import arithmetic, tolerance
 
-    def _measure(
-        self, block: Block, sweep: SweepFunction, stored: Mapping[str, float], outcome: Outcome
-    ) -> None:
-        """Measure and stage one block, and count it."""
-        from runners.selfcheck import tolerance
-
-        campaign, items = self.campaign, block.items
-        measured = measure_block(campaign.loaded, items, block.cells, sweep, self.budget)
-        allowed = 2 * tolerance(campaign.loaded.dtype, measured.scale)
-        fresh = new_baselines(block.unit.evaluation_id, items, measured, stored, allowed)
+        block, measured, checks = result
+        allowed = 2 * tolerance(arithmetic(self.campaign.loaded), measured.scale)
+        fresh = new_baselines(block.unit.evaluation_id, block.items, measured, stored, allowed)
         found = {
             "baseline": fresh,
             "cell": self._cells(block),
-            "verification": self._verified(sweep, block),
+            "verification": rows_of(checks, self.execution["execution_id"]),
         }
         self._stage(block, found, measured.tables)
         outcome.measured += sum(table.num_rows for table in measured.tables)
@@ -133,33 +146,6 @@ class Step:
             }
             for cell in block.cells
         ]
-
-    def _verified(self, sweep: SweepFunction, block: Block) -> list[dict[str, Any]]:
-        """Return the guard's own comparisons as rows of `verification`."""
-        from runners.measure import births
-
-        if not isinstance(sweep, GuardedSweep):
-            return []
-        found = []
-        for check, scope, items in sweep.checks:
-            if check.layer is None or check.row is None:
-                continue  # unsteered: no run to book it under
-            cells = births([c for c in block.cells if c.run.scope == scope]).cells
-            cell = cells[check.layer][check.row]
-            found.append(
-                {
-                    "run_id": cell.run.run_id,
-                    "item_id": items[check.item].item_id,
-                    "layer": check.layer,
-                    "multiplier": cell.multiplier,
-                    "logit_diff": check.fast,
-                    "reference": check.reference,
-                    "scale": check.scale,
-                    "execution_id": self.execution["execution_id"],
-                }
-            )
-        sweep.checks.clear()
-        return found
 
     def _stage(
         self, block: Block, found: Mapping[str, list[dict[str, Any]]], tables: list[pa.Table]
@@ -232,7 +218,11 @@ class Step:
         if works or is_new(home, relations):
             relations["execution"] = arrow_table("execution", [self.execution])
             stage(home, f"plan-{self.campaign.loaded.model_id}", relations)
-            take_in(self.campaign.settings)
+            if take_in(self.campaign.settings) and is_new(home, relations):
+                raise Refused(
+                    f"the plan did not arrive in the warehouse, for its staged file was damaged "
+                    f"(kept in {home / 'staged'}/refused); run the same command again"
+                )
 
     def _stage_finish(self) -> None:
         from warehouse.relations import arrow_table
@@ -242,12 +232,17 @@ class Step:
         stage(self.campaign.settings.home, "execution", {"execution": finished})
 
 
-def take_in(settings: Settings) -> None:
-    """Ingest what is staged; a damaged staged file is named, and its block measured again."""
+def take_in(settings: Settings) -> int:
+    """Ingest what is staged; return how many damaged files were set aside, each named.
+
+    Their blocks are measured again: by this run where they were left by another, else by the next.
+    """
     from warehouse.ingest import ingest
     from warehouse.migrate import bring_up
 
     for name in bring_up(settings.home):
         say(f"warehouse brought up to date: {name}")
-    for line in ingest(settings.home).refused:
+    refused = ingest(settings.home).refused
+    for line in refused:
         say(f"Warning: {line}")
+    return len(refused)

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from specs.settings import Settings
 
 
+def _silence(experiment: str, settings: Settings) -> str | None:
+    """Return a warning where the model does not answer what the experiment asks it."""
+    from warehouse.answering import warning
+    from warehouse.connect import connect
+
+    with connect(settings.home) as connection:
+        return warning(connection, experiment=[experiment])
+
+
 def tell(outcome: Outcome, experiment: str, settings: Settings) -> None:
     """Say what was measured, and how to look at it."""
     if outcome.measured + outcome.unsteered + outcome.fitted == 0:
@@ -21,5 +30,7 @@ def tell(outcome: Outcome, experiment: str, settings: Settings) -> None:
             f"{experiment}: {outcome.fitted} vector(s) fitted, {outcome.measured:,} measurements "
             f"and {outcome.unsteered:,} unsteered answers written to {where}"
         )
+    if warning := _silence(experiment, settings):
+        say(warning)
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
     say(f"next: steerhouse analyse steerability --experiment {experiment}{home}")

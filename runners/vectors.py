@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runners.ids import Fit
+from runners.leftovers import temporary
 from specs.faults import Refused
 from specs.identity import canonical_json
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 FORMAT = "steerhouse-vector-1"
 HOOK = "decoder block output (residual stream)"
+SCOPE = "answer, unless the run says otherwise: from the last prompt token on"
+FITS_HERE = ("model.tokenizer_sha256", "model.chat_template_sha256")
+"""What a file's header must agree on with the model that is here, where it says it."""
 SIGN = "adding it with a positive multiplier raises the positive completion"
 DEGENERATE = 1e-4
 """A raw vector shorter than this share of the residual norm has no direction to speak of."""
@@ -54,7 +59,8 @@ class SteeringVector:
 
     def degenerate(self, layer: int) -> bool:
         """Whether the raw vector is too short against the residual stream to mean a direction."""
-        return self.raw_length[layer] <= DEGENERATE * self.residual_norm.get(layer, 0.0)
+        length = self.raw_length.get(layer, math.inf)  # only planned: nobody knows yet
+        return length <= DEGENERATE * self.residual_norm.get(layer, 0.0)
 
 
 def path_of(home: Path, vector_id: str) -> Path:
@@ -77,27 +83,38 @@ def save(home: Path, vector: SteeringVector, provenance: Mapping[str, str]) -> P
         "hook": HOOK,
         "sign": SIGN,
         "operator": "add",
+        "scope": SCOPE,
+        "layers": ",".join(map(str, sorted(vector.directions))),
+        "norm": vector.norm,
+        "model_id": vector.model_id,
+        "dataset_ids": ",".join(dict.fromkeys(fit.dataset_id for fit in vector.fits)),
         "vector": canonical_json(_description(vector)),
         **provenance,
     }
     tensors = {f"layer.{layer}": tensor.contiguous() for layer, tensor in vector.directions.items()}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, temporary, metadata=header)
-    with temporary.open("rb") as written:
+    unfinished = temporary(path)
+    save_file(tensors, unfinished, metadata=header)
+    with unfinished.open("rb") as written:
         os.fsync(written.fileno())
-    temporary.replace(path)
+    unfinished.replace(path)
     return path
 
 
-def load(home: Path, vector_id: str, model_id: str, d_model: int) -> SteeringVector | None:
-    """Return a vector saved earlier, or None where there is none.
+def load(
+    home: Path,
+    vector_id: str,
+    model_id: str,
+    d_model: int,
+    provenance: Mapping[str, str] | None = None,
+) -> SteeringVector | None:
+    """Return a vector saved earlier, or None where there is none; `provenance` as for `save`.
 
     Raises:
         Refused: the file is damaged, or says that it belongs elsewhere.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = path_of(home, vector_id)
+    path, here = path_of(home, vector_id), provenance or {}
     if not path.exists():
         return None
     try:
@@ -117,6 +134,7 @@ def load(home: Path, vector_id: str, model_id: str, d_model: int) -> SteeringVec
             ("vector_id", description.get("vector_id"), vector_id),
             ("model_id", description.get("model_id"), model_id),
             ("width", {t.shape[-1] for t in tensors.values()}, {d_model}),
+            *((key, header[key], here[key]) for key in FITS_HERE if key in header and key in here),
         )
         if found != wanted
     ]

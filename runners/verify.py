@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runners.console import say
 from runners.draws import generator
-from specs.faults import Refused
 
 if TYPE_CHECKING:
     import duckdb
-    import torch
 
     from runners.asked import Run, Unit
     from runners.load import LoadedModel
     from runners.positions import TokenisedItem
+    from runners.reference import Answer
     from specs.settings import Settings
 
 
@@ -31,28 +30,24 @@ class Pick(NamedTuple):
 def verify(
     units: Sequence[Unit], count: int, settings: Settings, execution_id: str
 ) -> list[dict[str, Any]]:
-    """Measure `count` random stored rows again; return rows of `verification`.
+    """Measure `count` random stored rows again; return rows of `verification`, judged.
 
-    Raises:
-        Refused: a stored number differs from the reference path by more than the tolerance of the
-            model's dtype; each line names one, at most five.
+    In half precision a float32 copy of the model measures them too, where memory allows.
     """
+    from runners.verdict import judged
     from warehouse.connect import connect
 
     picked = _picks(units, count)
     loaded = units[0].bench.loaded
     with connect(settings.home) as connection:
         stored = [_stored(connection, pick) for pick in picked]
-    found = [
-        _again(loaded, pick, number, execution_id)
-        for pick, number in zip(picked, stored, strict=True)
-        if number is not None
-    ]
+    pairs = [(p, n) for p, n in zip(picked, stored, strict=True) if n is not None]
+    found = [_again(loaded, pick, number, execution_id) for pick, number in pairs]
+    if found and loaded.dtype.itemsize < 4:
+        _in_float32(loaded, [pick for pick, _ in pairs], found, settings)
     # An item with small answer logits still has rounding of the model's usual size.
     largest = max((row["scale"] for row in found), default=0.0)
-    found = [{**row, "scale": largest} for row in found]
-    _tell(found, loaded.dtype)
-    return found
+    return judged([{**row, "scale": largest} for row in found], loaded)
 
 
 def _picks(units: Sequence[Unit], count: int) -> list[Pick]:
@@ -94,10 +89,7 @@ def _stored(connection: duckdb.DuckDBPyConnection, pick: Pick) -> float | None:
 
 def _again(loaded: LoadedModel, pick: Pick, stored: float, execution_id: str) -> dict[str, Any]:
     """Measure one pick by the reference path."""
-    from runners.reference import measure
-
-    delta = pick.multiplier * pick.run.vector.directions[pick.layer].float()
-    answer = measure(loaded, pick.item, pick.run.scope, pick.layer, delta)
+    answer = _reference(loaded, pick)
     return {
         "run_id": pick.run.run_id,
         "item_id": pick.item.item_id,
@@ -110,27 +102,43 @@ def _again(loaded: LoadedModel, pick: Pick, stored: float, execution_id: str) ->
     }
 
 
-def _tell(found: Sequence[dict[str, Any]], dtype: torch.dtype) -> None:
-    """Report the largest difference; refuse what is beyond the tolerance."""
-    from runners.selfcheck import tolerance
+def _in_float32(
+    loaded: LoadedModel, picks: Sequence[Pick], found: list[dict[str, Any]], settings: Settings
+) -> None:
+    """Add what the reference path of a float32 copy says, where such a copy fits."""
+    from runners.load import load
 
-    gaps = [
-        (abs(r["logit_diff"] - r["reference"]) / tolerance(dtype, r["scale"]), r) for r in found
-    ]
-    wrong = [row for share, row in gaps if not share <= 1]
-    if wrong:
-        raise Refused(
-            *(
-                f"run {r['run_id']}, item {r['item_id']}, layer {r['layer']}, multiplier "
-                f"{r['multiplier']:g}: stored {r['logit_diff']:.6g}, reference path "
-                f"{r['reference']:.6g}, tolerance {tolerance(dtype, r['scale']):.2g}; `steerhouse "
-                f"warehouse forget --run {r['run_id']}` removes the run"
-                for r in wrong[:5]
-            )
-        )
-    if gaps:
-        largest = max(abs(row["logit_diff"] - row["reference"]) for _, row in gaps)
-        say(
-            f"verified {len(gaps)} random rows by the reference path: largest difference "
-            f"{largest:.2g} logits, at most {max(share for share, _ in gaps):.0%} of the tolerance"
-        )
+    if lack := _lacks_memory(loaded):
+        say(f"the model's own rounding in half precision is not measured: {lack}")
+        return
+    unsteered = [_reference(loaded, pick, steered=False) for pick in picks]
+    whole = load(loaded.spec.model_copy(update={"dtype": "float32"}), settings)
+    for row, pick, base in zip(found, picks, unsteered, strict=True):
+        row["reference_unsteered"] = base.logit_diff
+        row["float32"] = _reference(whole, pick).logit_diff
+        row["float32_unsteered"] = _reference(whole, pick, steered=False).logit_diff
+
+
+def _lacks_memory(loaded: LoadedModel) -> str | None:
+    """Return why a float32 copy cannot stand beside the model; None where it can, or may spread."""
+    from runners.free_memory import free_memory
+    from runners.offload import spread
+
+    needed = 4 * int(loaded.row["n_parameters"])
+    free = free_memory(loaded.device)
+    if needed <= 0.9 * free or spread(loaded.model):
+        return None
+    return (
+        f"a float32 copy takes {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free on "
+        f"{loaded.device}"
+    )
+
+
+def _reference(loaded: LoadedModel, pick: Pick, steered: bool = True) -> Answer:
+    """Return the answer of one pick by the reference path, with its vector or without."""
+    from runners.reference import measure
+
+    if not steered:
+        return measure(loaded, pick.item, pick.run.scope)
+    delta = pick.multiplier * pick.run.vector.directions[pick.layer].float()
+    return measure(loaded, pick.item, pick.run.scope, pick.layer, delta)

@@ -25,7 +25,7 @@ def ways(loaded: LoadedModel, items: Sequence[TokenisedItem], scope: str) -> tup
     """
     from runners.architecture import way
 
-    found = way(loaded.model, 1 + max(item.decision for item in items))
+    found = way(loaded.model, max(item.length for item in items))
     if found.kind == "refuse":
         raise Refused(found.reason)
     late = found.kind == "chains" and scope in LATE

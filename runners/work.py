@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runners.measure import Cell
-from runners.ways import LATE
+from runners.ways import ways
 
 if TYPE_CHECKING:
     from runners.asked import Unit
@@ -36,28 +36,70 @@ class Block:
     """Nonzero multipliers still to measure; empty where only the unsteered numbers are missing."""
 
     @property
+    def place(self) -> str:
+        """Evaluation and split: what `number` counts in."""
+        return f"{self.unit.evaluation_id}/{self.split}"
+
+    @property
     def items(self) -> list[TokenisedItem]:
         """The items of the block that can be used."""
         fit = self.unit.bench.tokenised(self.unit.variant).fit
         return [fit[item] for item in self.item_ids if item in fit]
 
+    def scopes(self) -> list[str]:
+        """The scopes of the cells; each sends the prompts through the model once more."""
+        return list(dict.fromkeys(cell.run.scope for cell in self.cells)) or ["answer"]
+
     def prompt_tokens(self) -> int:
-        """Tokens that go through the model once per scope."""
-        return sum(item.decision + 1 for item in self.items)
+        """Tokens that go through all blocks: a pass a scope, what all prompts begin with once."""
+        return sum(self._whole(scope) - self._saved(scope) for scope in self.scopes())
 
     def chain_tokens(self) -> float:
         """Steered tokens in units of a full pass through all blocks (the bound of DESIGN 5).
 
         Steering at layer l costs the share of the blocks behind l: of a chain, or of the whole
-        prompt where the scope touches it.
+        prompt where it is replayed.
         """
         n_layers = self.unit.bench.loaded.n_layers
-        chain = sum(1 + len(item.shared) for item in self.items)
-        whole = self.prompt_tokens()
+        tokens = {scope: self._steered_tokens(scope) for scope in self.scopes()}
         return sum(
-            (n_layers - 1 - cell.layer) / n_layers * (chain if cell.run.scope in LATE else whole)
-            for cell in self.cells
+            (n_layers - 1 - cell.layer) / n_layers * tokens[cell.run.scope] for cell in self.cells
         )
+
+    def answers(self) -> int:
+        """Positions that are unembedded: an item's for each cell, and unsteered for each scope."""
+        told = sum(1 + sum(map(len, item.tails)) for item in self.items)
+        return told * (len(self.cells) + len(self.scopes()))
+
+    def _whole(self, scope: str) -> int:
+        """Tokens of one unsteered pass; a replay runs a line for each of two long completions."""
+        if self._by_chains(scope):
+            return sum(item.width for item in self.items)
+        return sum(len(line.tokens) for item in self.items for line in item.lines)
+
+    def _by_chains(self, scope: str) -> bool:
+        return ways(self.unit.bench.loaded, self.items, scope)[0] == "chains"
+
+    def _steered_tokens(self, scope: str) -> int:
+        """Tokens that one cell sends through the blocks behind its layer."""
+        if not self._by_chains(scope):
+            return self._whole(scope)
+        return sum(_stem(item, scope) + sum(map(len, item.tails)) for item in self.items)
+
+    def _saved(self, scope: str) -> int:
+        """Tokens of the prompts that need not be computed, for all of them begin alike."""
+        from runners.prefix import saved_tokens
+
+        if not self._by_chains(scope):
+            return 0  # a replay runs every prompt whole
+        rows = [(*item.prompt, *item.shared) for item in self.items]
+        apart = max(max(1 + len(item.shared), _stem(item, scope) + 1) for item in self.items)
+        return saved_tokens(self.unit.bench.loaded, rows, apart)
+
+
+def _stem(item: TokenisedItem, scope: str) -> int:
+    """Return the tokens of one chain up to the decision position (DESIGN 5)."""
+    return 1 if scope == "decision" else 1 + len(item.shared)
 
 
 def blocks(units: Sequence[Unit], done: Done) -> list[Block]:

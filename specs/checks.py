@@ -16,6 +16,9 @@ COMBINATION_KEYS = ("model", "concept", "method", "fit_variant", "variant")
 TEMPLATE_NAMES = ("item", "question", "options", "symbols", "persona", "concept")
 """What the templates of a variant may name."""
 
+ROW_COLUMNS = ("question", "positive", "negative", "label_confidence")
+"""Columns of a row of questions that are not fields of the source's own."""
+
 _YAML_1_1_BOOLEANS = {"yes", "no", "on", "off"}
 
 
@@ -66,6 +69,30 @@ def scalar(value: Any) -> Any:
     if isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS:
         raise ValueError(f"{value!r} is text, not a yes or no; write true or false")
     return value
+
+
+def slot_names(slots: dict[str, T]) -> dict[str, T]:
+    """Refuse slots of a template that no `{slot}` can name, or that a column of a row has."""
+    for name in slots:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f"{name!r}: a slot's name holds letters, digits and `_` only")
+        if name in ROW_COLUMNS:
+            taken = ", ".join(ROW_COLUMNS)
+            raise ValueError(f"{name!r} cannot name a slot; taken are {taken}")
+    return slots
+
+
+def slot_value(value: Any) -> Any:
+    """Refuse values of a slot that are neither text nor a mapping of texts."""
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, Mapping) and value:
+        texts = all(isinstance(text, str) and text for text in value.values())
+        if texts and all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) for key in value):
+            return value
+        raise ValueError("a mapping here has names of letters, digits and `_`, and text for each")
+    quotes = ": put it in quotes" if isinstance(value, bool | int | float) else ""
+    raise ValueError(f"should be text, or a mapping of texts{quotes}")
 
 
 def combination(axes: dict[str, str]) -> dict[str, str]:

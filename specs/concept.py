@@ -10,6 +10,8 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -21,6 +23,7 @@ from specs.parts import (
     Symbols,
     Text,
 )
+from specs.template import Template
 
 
 class Fields(Part):
@@ -89,20 +92,31 @@ class HubSource(Part):
     """Regular expressions whose matches are cut out of question and options."""
 
 
+class TemplateSource(Part):
+    """One question for every combination of the values of a template's slots."""
+
+    template: Template
+    """The texts, and the values of their slots."""
+
+
 def _source_tag(value: Any) -> str | None:
     keys = dict(value) if isinstance(value, dict | BaseModel) else {}
-    return next((f"<{key}>" for key in ("hub", "inline", "file") if key in keys), None)
+    return next((f"<{key}>" for key in SOURCES if key in keys), None)
 
+
+SOURCES = ("hub", "inline", "file", "template")
+"""The key by which each kind of source is known."""
 
 # Tags in angle brackets: no key of a YAML file can be taken for one in the place of a fault.
 Source = Annotated[
     Annotated[InlineSource, Tag("<inline>")]
     | Annotated[FileSource, Tag("<file>")]
-    | Annotated[HubSource, Tag("<hub>")],
+    | Annotated[HubSource, Tag("<hub>")]
+    | Annotated[TemplateSource, Tag("<template>")],
     Discriminator(
         _source_tag,
         custom_error_type="source",
-        custom_error_message="should be a mapping with one of the keys inline, file, hub",
+        custom_error_message="should be a mapping with one of the keys inline, file, hub, template",
     ),
 ]
 
@@ -126,7 +140,9 @@ class Splits(Part):
     """`grouped`: by question, hash-ordered, no leak; `tan2024`: rows shuffled by Random(0) in
     source order, not grouped (the paper's, for comparison); `given`: a field of the source."""
     field: str | None = None
-    """For `given`: the field whose values are train, validation or test."""
+    """For `given`: the field whose values are train, validation or test. For `grouped`: questions
+    with the same value of this field stay on one side too, e.g. a slot of a template; `slot.key`
+    is a key of its mappings."""
     train: float = Field(default=0.4, ge=0, le=1)
     """Share of questions that fit the vector."""
     validation: float = Field(default=0.1, ge=0, le=1)
@@ -139,8 +155,10 @@ class Splits(Part):
         total = self.train + self.validation + self.test
         if total > 1 + 1e-9:
             raise ValueError(f"train + validation + test is {total:g}; shares may sum to 1 at most")
-        if (self.by == "given") != (self.field is not None):
-            raise ValueError("`field` goes with `by: given`, and `by: given` needs it")
+        if self.by == "given" and self.field is None:
+            raise ValueError("`by: given` needs `field`")
+        if self.by == "tan2024" and self.field is not None:
+            raise ValueError("`field` goes with `by: given` and `by: grouped` only")
         return self
 
 
@@ -173,9 +191,10 @@ class Concept(Spec):
     """`choice`: questions with two options."""
     source: Source
     """Where the questions come from."""
-    answer_format: Literal["letter", "yes_no"] = "letter"
+    answer_format: Literal["letter", "yes_no", "text"] = "letter"
     """`letter`: the options stand in the prompt behind symbols, the answer is a symbol in
-    brackets; `yes_no`: the answer is Yes or No."""
+    brackets; `yes_no`: the answer is Yes or No; `text`: the options are not shown, and each of
+    them is a completion, scored by the log-probability of all its tokens."""
     symbols: Symbols = ("A", "B")
     """For `letter`: the symbols of the two options."""
     option_order: OptionOrders = OptionOrders()
@@ -195,3 +214,11 @@ class Concept(Spec):
     """How to cite the source; travels with the dataset."""
     planted: Many[Planted] = ()
     """Truths of the reference model, written into the warehouse by `run`."""
+
+    @field_validator("symbols", "option_order")
+    @classmethod
+    def _shown(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what is about options in the prompt where there are none."""
+        if info.data.get("answer_format") == "text":
+            raise ValueError("answer_format text shows no options; remove this key")
+        return value

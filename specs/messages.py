@@ -116,6 +116,8 @@ def _wrong_length(value: Any, context: Mapping[str, Any]) -> str | None:
     least, most = context.get("min_length"), context.get("max_length")
     if least is not None and len(value) >= least:
         return None  # its members have faults of their own, and pydantic counts the others only
+    if isinstance(value, Mapping):
+        return f"found a mapping of {len(value)}; should have at least {least} key"
     if most is not None:
         return f"found a list of {len(value)}; should be a list of {most}"
     return f"found a list of {len(value)}; should be a list of at least {least}"
@@ -139,7 +141,7 @@ def _no_source(value: object, should_be: str) -> str:
     if not isinstance(value, Mapping):
         return f"found {found(value)}; {should_be}"
     keys = ", ".join(map(str, value)) or "no key"
-    hints = (did_you_mean(str(key), ("inline", "file", "hub")) for key in value)
+    hints = (did_you_mean(str(key), ("inline", "file", "hub", "template")) for key in value)
     return f"found {keys}; {should_be}{next(filter(None, hints), '')}"
 
 

@@ -23,7 +23,9 @@ class FittedMethod(Spec):
     """What methods that fit on training items share."""
 
     read: Read = "answer_token"
-    """Where activations are read: `answer_token`, the token in which the completions differ."""
+    """Where activations are read: `answer_token`, the token in which the completions differ;
+    `last_token`, the completion's last; `mean_completion`, the mean over the completion's tokens,
+    those included that both completions share; `mean_all`, the mean over prompt and completion."""
     norm: Norm | None = None
     """`base`: the length of the raw mean_difference fitted on variant base at that layer;
     `raw`: as fitted; `unit`: 1. Left out: base, or raw where base has no meaning."""

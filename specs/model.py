@@ -42,7 +42,9 @@ class Model(Spec):
     context: int | None = Field(default=None, ge=2)
     """Tokens the model can hold; left out: as its configuration says."""
     loading: dict[str, Any] = Field(default={})
-    """Further keyword arguments of `from_pretrained`, e.g. `attn_implementation: eager`."""
+    """Further keyword arguments of `from_pretrained`: `attn_implementation: eager`, `device_map:
+    auto` (or a map to cpu, disk and GPUs), `quantization_config: {quant_method: torchao,
+    quant_type: Int8WeightOnlyConfig}`, and keys of the model's own configuration."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Model:

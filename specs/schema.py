@@ -16,11 +16,13 @@ from specs.concept import (
     Planted,
     Source,
     Splits,
+    TemplateSource,
 )
 from specs.experiment import Experiment, Nulls
 from specs.method import FittedMethod, LabelShuffled, MeanDifference, Method, Random, VectorFile
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.template import Template
 from specs.variant import Variant
 
 __all__ = [
@@ -51,6 +53,8 @@ __all__ = [
     "Spec",
     "Split",
     "Splits",
+    "Template",
+    "TemplateSource",
     "Variant",
     "VectorFile",
 ]

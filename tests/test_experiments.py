@@ -188,6 +188,55 @@ def test_every_seed_draws_nulls_of_its_own(tmp_path: Path) -> None:
     ) == [(0, 2), (1, 2)]
 
 
+def test_concepts_have_random_nulls_of_their_own(tmp_path: Path) -> None:
+    """A family of verdicts takes its nulls to be independent: no direction serves two concepts."""
+    text = (
+        "layers: [3]\nlimit: 2\nsplits: [test]\nnulls: {random: 3}\ninclude: [{concept: proud}]\n"
+    )
+    done = quick(tmp_path, "family", text)
+    assert done.returncode == 0, done.stderr
+    ((n, cosine),) = ask(
+        tmp_path,
+        """
+        with direction as (
+            select vector_id, parent_vector_id, direction
+            from vector_direction
+            join vector using (vector_id)
+            where role = 'null'
+        )
+
+        select count(*), max(abs(list_cosine_similarity(a.direction, b.direction)))
+        from direction as a
+        join direction as b on a.parent_vector_id < b.parent_vector_id
+        """,
+    )
+    assert n == 9
+    assert cosine < 0.5
+
+
+def test_a_single_layer_is_not_chosen_and_has_its_nulls(tmp_path: Path) -> None:
+    """One candidate: the validation split is not swept unless it is asked for."""
+    text = "layers: [3]\nlimit: 4\nsplits: [test]\nnulls: {random: 2, label_shuffled: 1}\n"
+    planned = quick(tmp_path, "one", text, "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert "4 run(s), 32 measurements asked" in planned.stderr
+    done = quick(tmp_path, "one", text)
+    assert done.returncode == 0, done.stderr
+    assert "choosing" not in done.stderr
+    assert ask(tmp_path, "select distinct split from cell") == [("test",)]
+    assert ask(
+        tmp_path,
+        "select role, layer, count(*) from sweep where multiplier <> 0 group by all order by all",
+    ) == [("fitted", 3, 8), ("null", 3, 24)]
+
+
+def test_nothing_rides_along_with_a_single_degenerate_layer(tmp_path: Path) -> None:
+    done = quick(tmp_path, "one", "layers: [0]\nlimit: 2\nsplits: [test]\nnulls: {random: 2}\n")
+    assert done.returncode == 0, done.stderr
+    assert "no layer can be chosen" in done.stderr
+    assert ask(tmp_path, "select distinct role from sweep") == [("fitted",)]
+
+
 def test_degenerate_layers_keep_their_length_under_every_norm(tmp_path: Path) -> None:
     done = quick(tmp_path, "unit", "limit: 2\nnorms: [unit]\n")
     assert done.returncode == 0, done.stderr
@@ -273,7 +322,10 @@ def test_options_that_mean_nothing_are_refused(
 def test_a_resumed_run_keeps_the_token_budget_it_began_with(tmp_path: Path) -> None:
     assert quick(tmp_path, "budget", "layers: [3]\nlimit: 2\n").returncode == 0
     (kept,) = (tmp_path / "data" / "staged").glob("tokens-per-batch-*")
-    assert int(kept.read_text()) >= 128
-    kept.write_text("300\n")
+    began = [line.split() for line in kept.read_text().splitlines()]
+    assert {place.split("/")[1] for _, place, _ in began} == {"fit", "validation", "test"}
+    assert all(int(tokens) >= 128 and number == "0" for tokens, _, number in began)
+    other = "".join(f"300 {place} 0\n" for _, place, _ in began)
+    kept.write_text(other)
     assert quick(tmp_path, "budget", "layers: [3]\nlimit: 4\n").returncode == 0
-    assert kept.read_text() == "300\n"
+    assert kept.read_text() == other

@@ -19,7 +19,7 @@ ROOMS = {
     "analysis": {"warehouse"},
     "runners": {"specs", "builders", "warehouse"},
 }
-HEAVY = ("torch", "transformers", "datasets", "sae_lens", "pandas")
+HEAVY = ("torch", "transformers", "datasets", "sae_lens", "pandas", "ray")
 
 
 def imports(path: Path) -> set[str]:

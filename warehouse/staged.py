@@ -91,11 +91,12 @@ def abandoned(home: Path) -> list[Path]:
     return sorted(
         file
         for file in (home / "staged").rglob(".*.tmp")
-        if not _runs(int(file.name.split(".")[-2]))
+        if not is_running(int(file.name.split(".")[-2]))
     )
 
 
-def _runs(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Return whether a process of that number lives on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

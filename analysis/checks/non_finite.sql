@@ -9,44 +9,42 @@
 
 with
 suspect as (
-    select 'measurement' as relation, run_id as id, 'logit_diff' as field, logit_diff as value
+    select
+        'measurement' as relation,
+        run_id as id,
+        unnest([
+            if(not isfinite(logit_diff), 'logit_diff', null),
+            if(not isfinite(answer_logmass), 'answer_logmass', null),
+            if(not isfinite(multiplier), 'multiplier', null)
+        ]) as field
     from measurement
-    where not isfinite(logit_diff)
+    where not (isfinite(logit_diff) and isfinite(answer_logmass) and isfinite(multiplier))
     union all
-    select 'measurement', run_id, 'answer_logmass', answer_logmass
-    from measurement
-    where not isfinite(answer_logmass)
-    union all
-    select 'measurement', run_id, 'multiplier', multiplier
-    from measurement
-    where not isfinite(multiplier)
-    union all
-    select 'baseline', evaluation_id, 'logit_diff', logit_diff
+    select
+        'baseline',
+        evaluation_id,
+        unnest([
+            if(not isfinite(logit_diff), 'logit_diff', null),
+            if(not isfinite(answer_logmass), 'answer_logmass', null),
+            if(not isfinite(prefix_logprob), 'prefix_logprob', null)
+        ])
     from baseline
-    where not isfinite(logit_diff)
     union all
-    select 'baseline', evaluation_id, 'answer_logmass', answer_logmass
-    from baseline
-    where not isfinite(answer_logmass)
-    union all
-    select 'baseline', evaluation_id, 'prefix_logprob', prefix_logprob
-    from baseline
-    where not isfinite(prefix_logprob)
-    union all
-    select 'vector_layer', vector_id, 'length', length
+    select
+        'vector_layer',
+        vector_id,
+        unnest([
+            if(not isfinite(length), 'length', null), if(not isfinite(factor), 'factor', null)
+        ])
     from vector_layer
-    where not isfinite(length)
     union all
-    select 'vector_layer', vector_id, 'factor', factor
-    from vector_layer
-    where not isfinite(factor)
-    union all
-    select 'vector_direction', vector_id, 'direction', null
+    select 'vector_direction', vector_id, 'direction'
     from vector_direction
     where len(list_filter(direction, lambda x: not isfinite(x))) > 0
 )
 
 select relation, id, field, count(*) as n
 from suspect
+where field is not null
 group by relation, id, field
 order by relation, id, field

@@ -14,7 +14,8 @@
 --   layer                decoder block whose output is steered
 --   multiplier           signed factor on the vector, 0 = unsteered
 --   mean_answer_logmass  mean log(p(positive) + p(negative)), 0 where only the two answers are likely
---   low_mass_fraction    share of items whose two answers have less than half of the probability
+--   low_mass_fraction    share of items whose two answers have less than half of the probability;
+--                        null for score sequence, where whole texts are unlikely whatever is said
 --   mean_prefix_logprob  mean log p of what both answers begin with, unsteered: was such an answer wanted
 --   complete             false where an asked measurement is missing
 -- further columns:
@@ -44,10 +45,13 @@ points as (
         count(*) as n_items,
         avg(sweep.answer_logmass::double) as mean_answer_logmass,
         min(sweep.answer_logmass) as least_answer_logmass,
-        avg((sweep.answer_logmass < ln(0.5))::integer) as low_mass_fraction,
+        avg((sweep.answer_logmass < ln(0.5))::integer) filter (
+            where evaluation.score is distinct from 'sequence'
+        ) as low_mass_fraction,
         avg(baseline.prefix_logprob::double) as mean_prefix_logprob
     from sweep
     inner join asked using (run_id)
+    left join evaluation on evaluation.evaluation_id = sweep.evaluation_id
     left join baseline
         on
             baseline.evaluation_id = sweep.evaluation_id

@@ -66,7 +66,7 @@ def _fill_one(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     values = {
         "planted": "('m', 'd', 'mean_slope', 'v', null, 1)",
         "refused": "('e', 'i', 'too long', true)",
-        "verification": "('r', 'i', 1, 1, 1, 1, 1, 'e')",
+        "verification": "('r', 'i', 1, 1, 1, 1, 1, 'e', null, null, null, null)",
         "vector_direction": "('v', 1, [1, 2])",
     }
     connection.execute(f"insert into {relation} values {values[relation]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 
+from runners.ending import widen_ending
 from runners.positions import TokenisedItem
 
 LAYERS, WIDTH, VOCABULARY = 4, 48, 320
@@ -232,8 +234,9 @@ def _config(family: str) -> str:
 def stand_in(model: Any, dtype: torch.dtype = torch.float32) -> Any:
     """Return what the engine needs of runners.load.LoadedModel."""
     text = model.config.get_text_config()
+    widen_ending(model.to(dtype))
     return SimpleNamespace(
-        model=model.to(dtype),
+        model=model,
         device=torch.device("cpu"),
         dtype=dtype,
         n_layers=text.num_hidden_layers,
@@ -268,6 +271,13 @@ def random_items(
 
 
 MIXED = random_items([9, 23, 14, 14, 2], [1, 1, 1, 0, 2])
+UNEQUAL = [
+    replace(
+        item, positive=(*item.positive, *range(10, 10 + i)), negative=item.negative[: 1 + i % 2]
+    )
+    for i, item in enumerate(MIXED)
+]
+"""As MIXED, with positive completions of 2 to 6 tokens and negative ones of 1 or 2."""
 
 
 def random_births(

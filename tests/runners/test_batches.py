@@ -30,7 +30,7 @@ def test_batches_are_as_large_as_the_budget_allows():
     assert batches(items, 1) == [[i] for i in range(7)]
 
 
-@pytest.mark.parametrize(("free", "expected"), [(0, 128), (2**22, 512), (2**40, 2048)])
+@pytest.mark.parametrize(("free", "expected"), [(0, 128), (2**22, 1024), (2**40, 2048)])
 def test_budget_on_a_cpu_follows_its_free_memory(monkeypatch, free, expected):
     monkeypatch.setattr(module, "free_memory", lambda _device: free)
     loaded = SimpleNamespace(
@@ -39,7 +39,7 @@ def test_budget_on_a_cpu_follows_its_free_memory(monkeypatch, free, expected):
     assert default_tokens_per_batch(loaded) == expected
 
 
-@pytest.mark.parametrize(("free", "expected"), [(0, 1024), (2**30, 7281), (2**40, 65536)])
+@pytest.mark.parametrize(("free", "expected"), [(0, 1024), (2**30, 8192), (2**40, 65536)])
 def test_budget_on_a_gpu_follows_its_free_memory(monkeypatch, free, expected):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 2**40))
     loaded = SimpleNamespace(

@@ -1,12 +1,14 @@
 """Batches that do not fit are halved, said, and remembered; nothing is left out or done wrong."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, strategies as st
 
 from runners.budget import Budget, out_of_memory
 from runners.extraction import read_activations
-from runners.measure import measure_block
+from runners.measure import Cell, measure_block
 from runners.reference_sweep import reference_sweep
 from specs.faults import Refused
 from tests.runners.families import MIXED, random_items, tiny
@@ -26,6 +28,11 @@ def said():
 
 def tokens(items, batch):
     return len(batch) * max(items[i].decision + 1 for i in batch)
+
+
+def until_it_fits(budget, items, do):
+    while not budget.fits(items, do):
+        pass
 
 
 class Small:
@@ -49,7 +56,7 @@ class Small:
 def test_halves_says_so_and_goes_on(said, error):
     items = random_items([10] * 8, [0] * 8)
     budget, small = Budget(80, said.append), Small(items, 25, error)
-    budget.batched(items, small)
+    until_it_fits(budget, items, small)
     assert small.done == list(range(8))
     assert budget.tokens == 20
     assert [line.split(":")[0] for line in said] == [
@@ -68,7 +75,7 @@ def test_torch_really_raises_what_is_recognised():
 def test_other_errors_are_not_taken_for_it(said):
     error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        Budget(80, said.append).batched(MIXED, Small(MIXED, 0, error))
+        Budget(80, said.append).fits(MIXED, Small(MIXED, 0, error))
     assert not said
 
 
@@ -76,27 +83,31 @@ def test_other_errors_are_not_taken_for_it(said):
     st.lists(st.tuples(st.integers(1, 30), st.integers(0, 2)), min_size=1, max_size=12),
     st.integers(32, 400),
     st.integers(32, 400),
-    st.booleans(),
 )
-def test_every_item_once_at_the_last_budget(shape, room, start, anew):
+def test_every_item_once_at_the_last_budget(shape, room, start):
     items, said = random_items(*zip(*shape, strict=True)), []
     budget, small = Budget(start, said.append), Small(items, room, MemoryError())
-    budget.batched(items, small, anew)
+    until_it_fits(budget, items, small)
     assert set(small.done) == set(range(len(items)))
-    if not anew:
-        assert len(small.done) == len(items)
     # As if it had begun there: the last items that were done are all, in the order of a fresh run.
     fresh = Small(items, room, MemoryError())
-    Budget(budget.tokens, said.append).batched(items, fresh)
-    if anew:
-        assert small.done[-len(items) :] == fresh.done
+    assert Budget(budget.tokens, said.append).fits(items, fresh)
+    assert small.done[-len(items) :] == fresh.done
     assert budget.tokens <= start
+
+
+def test_the_longest_prompts_go_first():
+    items, done = random_items([5, 30, 9, 30, 7], [0, 0, 2, 0, 1]), []
+    assert Budget(60).fits(items, done.append)
+    longest = [max(items[i].decision for i in batch) for batch in done]
+    assert longest == sorted(longest, reverse=True)
+    assert len(longest) > 2
 
 
 def test_an_item_that_does_not_fit_alone_is_named(said):
     items = random_items([10, 40], [0, 0])
     with pytest.raises(Refused, match="item item1: its 40 tokens alone do not fit"):
-        Budget(400, said.append).batched(items, Small(items, 30, MemoryError()))
+        until_it_fits(Budget(400, said.append), items, Small(items, 30, MemoryError()))
 
 
 def test_a_block_is_measured_in_smaller_batches_and_the_budget_remembered(said):
@@ -117,7 +128,26 @@ def test_a_block_is_measured_in_smaller_batches_and_the_budget_remembered(said):
     assert measured.unsteered == whole.unsteered
 
 
-def test_extraction_goes_on_where_it_was(said, monkeypatch):
+def test_a_block_holds_one_budget_in_all_of_its_scopes(said):
+    loaded, sizes = tiny("llama"), []
+
+    def sweep(model, items, births, scope):
+        sizes.append((scope, len(items)))
+        if scope == "decision" and len(items) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        return reference_sweep(model, items, births, scope)
+
+    vector = SimpleNamespace(directions={2: torch.ones(48)})
+    cells = [
+        Cell(SimpleNamespace(run_id=scope, scope=scope, vector=vector), 2, 1.0)
+        for scope in ("answer", "decision")
+    ]
+    measure_block(loaded, random_items([10] * 6, [0] * 6), cells, sweep, Budget(60, said.append))
+    whole, half = [("answer", 6), ("decision", 6)], [("answer", 3)] * 2 + [("decision", 3)] * 2
+    assert sizes == whole + half
+
+
+def test_extraction_reads_all_anew_and_counts_once(said, monkeypatch):
     from runners import extraction
 
     whole = read_activations(tiny("llama"), MIXED, 1000)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from runners import chains
+from runners import chains, weave
 from runners.architecture import why_not_exact
 from runners.chains import sweep
 from runners.families import FAMILIES
@@ -108,13 +108,16 @@ def test_many_chains_in_several_passes(scope, monkeypatch):
     loaded, items = tiny("mistral (window 6)"), MIXED[:3]
     births = {layer: rows.repeat(8, 1) for layer, rows in random_births(loaded).items()}
     whole = sweep(loaded, items, births, scope)
-    monkeypatch.setattr(chains, "FEWEST", 5)
-    monkeypatch.setattr(chains, "MOST", 5)
-    cut = sweep(loaded, items, births, scope)
-    for layer, rows in births.items():
-        assert cut.steered[layer].logit_diff.shape == (3, len(rows))
-        for one, other in zip(whole.steered[layer], cut.steered[layer], strict=True):
-            torch.testing.assert_close(one, other, rtol=0, atol=3e-5)
+    for room, living in ((5, 16), (256, 1)):
+        for name in ("FEWEST", "MOST"):
+            monkeypatch.setattr(weave, name, room)
+        monkeypatch.setattr(chains, "MOST", 5)
+        monkeypatch.setattr(chains, "LIVING", living)
+        cut = sweep(loaded, items, births, scope)
+        for layer, rows in births.items():
+            assert cut.steered[layer].logit_diff.shape == (3, len(rows))
+            for one, other in zip(whole.steered[layer], cut.steered[layer], strict=True):
+                torch.testing.assert_close(one, other, rtol=0, atol=3e-5)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -70,3 +70,33 @@ def test_the_reference_model_is_float32_only():
         Refused, match="reference: dtype: the reference model is exact in float32 only"
     ):
         choose_dtype(Model(name="reference", builtin="reference", dtype="bfloat16"), CPU, None)
+
+
+def test_a_device_map_without_a_gpu_is_the_cpu_even_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Toy 9000")
+    assert choose_device(spec(loading={"device_map": {"a": "cpu", "b": "disk"}}))[0] == CPU
+    assert choose_device(spec(loading={"device_map": {"a": 0, "b": "disk"}}))[0] == CUDA
+
+
+@pytest.mark.parametrize(
+    ("line", "has"),
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16 amx_bf16", {"bfloat16": "amx_bf16, avx512_bf16"}),
+        ("Features\t: fp asimd asimdhp bf16", {"bfloat16": "bf16", "float16": "asimdhp"}),
+        ("flags\t\t: fpu avx2", {}),
+        ("model name\t: bf16", {}),
+    ],
+)
+def test_half_precision_on_a_cpu_says_whether_the_processor_has_it(
+    line, has, tmp_path, monkeypatch
+):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{line}\n")
+    monkeypatch.setattr(module, "CPUINFO", tmp_path / "cpuinfo")
+    assert module.processor_halves() == has
+    dtype, reason = choose_dtype(spec(dtype="bfloat16"), CPU, None)
+    assert dtype is torch.bfloat16
+    assert ("the processor has no instructions for it" in reason) == ("bfloat16" not in has)
+    assert "processor" not in choose_dtype(spec(dtype="float32"), CPU, None)[1]
+    monkeypatch.setattr(module, "CPUINFO", tmp_path / "nowhere")
+    assert module.processor_halves() == {}

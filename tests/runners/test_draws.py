@@ -6,13 +6,14 @@ from runners.draws import gaussian_direction, label_signs
 
 
 def test_directions_are_unit_and_keyed_by_everything() -> None:
-    base = gaussian_direction(0, 0, 3, 64)
+    base = gaussian_direction(0, 0, 3, "v", 64)
     assert abs(np.linalg.norm(base) - 1) < 1e-12
-    assert np.array_equal(base, gaussian_direction(0, 0, 3, 64))
+    assert np.array_equal(base, gaussian_direction(0, 0, 3, "v", 64))
     for other in (
-        gaussian_direction(1, 0, 3, 64),
-        gaussian_direction(0, 1, 3, 64),
-        gaussian_direction(0, 0, 4, 64),
+        gaussian_direction(1, 0, 3, "v", 64),
+        gaussian_direction(0, 1, 3, "v", 64),
+        gaussian_direction(0, 0, 4, "v", 64),
+        gaussian_direction(0, 0, 3, "w", 64),
     ):
         assert abs(base @ other) < 0.6
 

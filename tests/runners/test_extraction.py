@@ -1,16 +1,20 @@
+import itertools
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 
 from runners.architecture import parts
-from runners.extraction import read_activations
+from runners.extraction import read_activations, read_into
 from runners.reference import reference_activations
 from specs.faults import Refused
+from specs.schema import Read
 from tests.runners.families import (
     CONFIGS,
     LAYERS,
     MIXED,
+    UNEQUAL,
     WIDTH,
     random_items,
     random_model,
@@ -22,14 +26,29 @@ from tests.runners.stories import stories
 torch.set_num_threads(1)
 
 
-def largest_relative_difference(loaded, items, tokens_per_batch):
-    found = read_activations(loaded, items, tokens_per_batch)
+READS = get_args(Read)
+
+
+def read_together(loaded, items, reads, tokens_per_batch):
+    """Return read position -> [2, items, layers, d_model], all from the same batches."""
+    shape = (2, len(items), loaded.n_layers, loaded.d_model)
+    found = {read: torch.full(shape, torch.nan) for read in reads}
+
+    def keep(side, read, layer, rows, hidden):
+        found[read][side, list(rows), layer] = hidden
+
+    read_into(loaded, items, reads, tokens_per_batch, keep)
+    return found
+
+
+def largest_relative_difference(loaded, items, tokens_per_batch, reads=("answer_token",)):
+    found = read_together(loaded, items, reads, tokens_per_batch)
     worst = 0.0
-    for i, item in enumerate(items):
-        for fast, slow in zip(
-            (found.positive[i], found.negative[i]), reference_activations(loaded, item), strict=True
-        ):
-            worst = max(worst, float(((fast - slow).norm(dim=-1) / slow.norm(dim=-1)).max()))
+    for read in reads:
+        for i, item in enumerate(items):
+            for side, slow in enumerate(reference_activations(loaded, item, read)):
+                off = (found[read][side, i] - slow).norm(dim=-1) / slow.norm(dim=-1)
+                worst = max(worst, float(off.max().nan_to_num(nan=torch.inf)))
     return worst
 
 
@@ -42,6 +61,31 @@ ROUNDING = {"deepseek_v3": 1e-5}
 def test_equals_one_pass_per_completion(name, tokens_per_batch):
     allowed = ROUNDING.get(name, 5e-6)
     assert largest_relative_difference(tiny(name), MIXED, tokens_per_batch) <= allowed
+
+
+@pytest.mark.parametrize("tokens_per_batch", [1, 60, 10_000])
+@pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2", "qwen2", "mistral (window 6)"])
+def test_every_read_position_from_the_same_pass(name, tokens_per_batch):
+    assert largest_relative_difference(tiny(name), UNEQUAL, tokens_per_batch, READS) <= 5e-6
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("name", ["llama", "mistral (window 6)"])
+def test_each_read_position_alone(name, read):
+    assert largest_relative_difference(tiny(name), UNEQUAL, 60, (read,)) <= 5e-6
+
+
+@pytest.mark.parametrize("read", READS)
+def test_prompts_that_begin_alike(read):
+    begun = [replace(item, prompt=(*range(20, 120), *item.prompt)) for item in UNEQUAL]
+    loaded = stand_in(random_model("llama", max_position_embeddings=256))
+    assert largest_relative_difference(loaded, begun, 10_000, (read,)) <= 5e-6
+
+
+def test_read_positions_differ():
+    found = read_together(tiny("llama"), UNEQUAL, READS, 60)
+    for one, other in itertools.combinations(READS, 2):
+        assert (found[one] - found[other])[0].norm(dim=-1).min() > 0.01
 
 
 def test_equals_one_pass_per_completion_on_a_trained_model():
@@ -84,7 +128,7 @@ def test_activations_that_are_not_finite_name_item_and_layer():
     with torch.no_grad():
         parts(loaded.model).blocks[2].mlp.down_proj.weight[0, 0] = torch.inf
     with pytest.raises(
-        Refused, match="item item0: its activations at layer 2 are not finite in float32"
+        Refused, match=r"item item\d: its activations at layer 2 are not finite in float32"
     ):
         read_activations(loaded, MIXED, 100)
 

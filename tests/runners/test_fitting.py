@@ -36,8 +36,8 @@ def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def test_mean_difference_is_the_mean_over_training_items(fitter: Fitter, method: Method) -> None:
     vector = fitter.vector(method, "base", None, 0)
-    training = fitter.training("base")
-    by_hand = (training.positive[:, LAYER] - training.negative[:, LAYER]).mean(0)
+    positive, negative = fitter.training("base").layer(LAYER)
+    by_hand = (positive - negative).mean(0)
     assert np.allclose(vector.directions[LAYER].numpy(), by_hand, atol=1e-5)
     assert vector.norm == "base"
     assert vector.norm_vector_id is None
@@ -101,7 +101,11 @@ def test_a_vector_file_says_what_it_is_and_where_it_does_not_fit(
     path = vectors.path_of(tmp_path, vector.vector_id)
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
-    assert {"format", "hook", "sign", "operator", "vector"} <= set(header)
+    assert {"format", "hook", "sign", "operator", "vector", "scope", "norm", "model_id"} <= set(
+        header
+    )
+    assert header["layers"] == "0,1,2,3,4,5"
+    assert header["dataset_ids"] == fitter.bench.dataset.dataset_id
     with pytest.raises(Refused, match=r"model_id is .* expected 'another'"):
         vectors.load(tmp_path, vector.vector_id, "another", 128)
     with pytest.raises(Refused, match="width is"):
@@ -109,6 +113,33 @@ def test_a_vector_file_says_what_it_is_and_where_it_does_not_fit(
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(Refused, match="not a readable vector file"):
         vectors.load(tmp_path, vector.vector_id, vector.model_id, 128)
+
+
+def test_a_vector_of_another_tokenizer_is_refused(
+    kind: Bench, method: Method, tmp_path: Path
+) -> None:
+    """Weights and width may agree where the tokens do not: the file says what it was fitted with."""
+    from runners.prepare import _provenance
+
+    provenance = _provenance(kind.loaded)
+    assert len(provenance["model.tokenizer_sha256"]) == 64
+    Fitter(kind, tmp_path, provenance, 8192).vector(method, "base", None, 0)
+    again = Fitter(kind, tmp_path, provenance, 8192)
+    again.vector(method, "base", None, 0)
+    assert again.n_fitted == 0
+    for key in ("model.tokenizer_sha256", "model.chat_template_sha256"):
+        other = Fitter(kind, tmp_path, {**provenance, key: "other"}, 8192)
+        with pytest.raises(Refused, match=f"{key} is .* expected 'other'"):
+            other.vector(method, "base", None, 0)
+
+
+def test_padding_does_not_change_what_a_tokenizer_is(kind: Bench) -> None:
+    from runners.encoding import tokenizer_sha256
+
+    tokenizer = kind.loaded.tokenizer
+    before = tokenizer_sha256(tokenizer)
+    tokenizer(["a", "b c"], padding=True, truncation=True, max_length=4)
+    assert tokenizer_sha256(tokenizer) == before
 
 
 def test_random_nulls_have_the_fitted_length_and_no_direction(
@@ -162,7 +193,8 @@ def test_resamples_vary_as_the_bootstrap_says(fitter: Fitter, method: Method) ->
     assert len({v.vector_id for v in found} | {parent.vector_id}) == 201
     drawn = np.stack([v.directions[LAYER].numpy() for v in found]).astype(float)
     training = fitter.training("base")
-    differences = (training.positive[:, LAYER] - training.negative[:, LAYER]).astype(float)
+    positive, negative = training.layer(LAYER)
+    differences = (positive - negative).astype(float)
     names = sorted(set(training.questions))
     of_question = [[q == name for q in training.questions] for name in names]
     means = np.stack([differences[rows].mean(0) for rows in of_question])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -14,7 +16,15 @@ from runners.reference_sweep import reference_sweep
 from runners.replay import replay_sweep
 from runners.ways import ways
 from specs.faults import Refused
-from tests.runners.families import MIXED, WIDTH, random_births, random_model, stand_in, tiny
+from tests.runners.families import (
+    MIXED,
+    WIDTH,
+    random_births,
+    random_items,
+    random_model,
+    stand_in,
+    tiny,
+)
 
 DYNAMIC = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
 torch.set_num_threads(1)
@@ -53,7 +63,37 @@ def test_each_scope_and_number_of_chains_is_checked_by_itself(kind: Bench, birth
     second = len(guarded.checks)
     assert second > first
     guarded(kind.loaded, some(kind), {**births, 3: torch.randn(2, 128)}, "decision")
-    assert len(guarded.checks) > second
+    third = len(guarded.checks)
+    assert third > second
+    guarded(kind.loaded, some(kind), {1: births[2], 5: births[4]}, "decision")
+    assert len(guarded.checks) > third, "other layers, as many of them, are another sweep"
+
+
+def test_checks_are_few_and_on_the_longest_batch_of_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three blocks of many batches: one comparison a scope, and one more for a longer prompt."""
+    from runners import selfcheck
+    from runners.measure import Cell, measure_block
+
+    loaded, lengths = tiny("llama"), []
+    own = selfcheck.self_check
+
+    def counted(loaded, items, births, scope, result):  # type: ignore[no-untyped-def]
+        lengths.append((scope, max(len(item.prompt) for item in items)))
+        return own(loaded, items, births, scope, result)
+
+    monkeypatch.setattr(selfcheck, "self_check", counted)
+    blocks = [random_items([*range(4, 24), last], [0] * 21, seed=last) for last in (30, 12, 34)]
+    directions = random_births(loaded)
+    vector = SimpleNamespace(directions={layer: rows[0] for layer, rows in directions.items()})
+    cells = [
+        Cell(SimpleNamespace(run_id=scope, scope=scope, vector=vector), layer, 1.0)
+        for scope in ("answer", "all")
+        for layer in directions
+    ]
+    guarded = GuardedSweep("unit", pytest.fail)
+    for items in blocks:
+        measure_block(loaded, items, cells, guarded, 60)
+    assert lengths == [("answer", 30), ("all", 30), ("answer", 34), ("all", 34)]
 
 
 def spoil(way, wrong: float, layer: int = 4):  # type: ignore[no-untyped-def]

@@ -268,3 +268,24 @@ def test_real_questions_pass_through_a_real_tokenizer(shared: Path):
     long = tokenise(spoken, [{"role": "user", "content": framed[0] * 10}], "(", "A)", "B)")
     assert isinstance(long, Unfit)
     assert "the model holds 512" in long.reason
+
+
+@pytest.mark.parametrize("make", [tokenizers.byte_level, tokenizers.sentencepiece, tokenizers.word_level])  # fmt: skip
+@pytest.mark.parametrize("template", ["own", "plain"])
+def test_all_tokens_of_text_answers_are_scored_from_the_first_that_differs(make, template):
+    spoken = speaks(make(tokenizers.CHATML), template=template)
+    messages = [{"role": "user", "content": QUESTION}]
+    answers = ("tea, which you like", "tea or no")
+    item = tokenise(spoken, messages, "", *answers, sequence=True)
+    assert isinstance(item, TokenisedItem)
+    space = " " if template == "plain" else ""
+    ids = encode(spoken.tokenizer, spoken.spec, [item.text + space + answer for answer in answers])
+    for (*_, last), line, scored in zip(ids, item.lines, item.scored, strict=True):
+        assert list(line.tokens) == ids[item.lines.index(line)][:-1]
+        assert scored[-1] == last
+        assert (*line.tail, last) == scored
+    assert item.scored[0][0] != item.scored[1][0]
+    assert len(item.shared) > 0
+    letters = tokenise(spoken, messages, "", *answers)
+    assert isinstance(letters, TokenisedItem)
+    assert [len(tokens) for tokens in letters.scored] == [1, 1]

@@ -7,6 +7,7 @@ from runners import replay
 from runners.architecture import parts
 from runners.chains import sweep
 from runners.families import REPLAYED
+from runners.forwards import tails
 from runners.replay import replay_sweep
 from runners.resume import steered_positions
 from runners.selfcheck import tolerance
@@ -123,7 +124,7 @@ def test_equals_chains(scope):
     ],
 )
 def test_positions_of_each_scope(scope, expected):
-    assert steered_positions(random_items([9], [2])[0], scope) == expected
+    assert steered_positions(random_items([9], [2])[0].lines[0], scope) == expected
 
 
 def test_scopes_agree_where_they_steer_the_same_positions_and_nowhere_else():
@@ -180,6 +181,7 @@ def test_small_passes_and_few_kept_layers_change_nothing(kept, monkeypatch):
 def test_no_replay_is_larger_than_the_batch_and_early_blocks_run_once(monkeypatch):
     monkeypatch.setattr(replay, "FEWEST", 1)
     loaded = stand_in(random_model("llama"))
+    tails(parts(loaded.model))  # a pass over one token, once for a model
     tokens, runs = [], [0] * LAYERS
 
     def count(layer):
@@ -231,6 +233,7 @@ def test_a_layer_the_model_does_not_have():
 def test_blocks_are_as_they_were_also_when_the_model_fails():
     loaded = stand_in(random_model("llama"))
     blocks = parts(loaded.model).blocks
+    tails(parts(loaded.model))
     calls = []
     own = blocks[0].forward
 

@@ -93,10 +93,11 @@ def test_tokens_are_marked_where_something_is_done(settings):
     assert position["decision"] == position["read"] - 1
     (end,) = [row for row in rows if "prompt-end" in row]
     assert end[2] == "'Ċ'"
-    assert end[3:] == ["prompt-end", "steered(answer)"]
+    assert end[3:] == ["prompt-end", "steered(answer)", "steered(prompt)", "steered(all)"]
+    assert rows[0][3:] == ["steered(prompt)", "steered(all)"]
     bracket = [row for row in rows if "decision" in row]
     assert [row[2:] for row in bracket] == [
-        ["'('", "decision", "steered(answer)", "steered(decision)"]
+        ["'('", "decision", "steered(answer)", "steered(decision)", "steered(all)"]
     ]
     reads = [row for row in rows if "read" in row]
     assert [row[2:] for row in reads] in (
@@ -111,7 +112,8 @@ def test_tokens_are_marked_where_something_is_done(settings):
 def test_without_a_shared_prefix_the_decision_is_the_prompts_end(settings):
     rows = table(run(settings, "tea-yes", "--model", "toy"))
     (end,) = [row for row in rows if "prompt-end" in row]
-    assert end[3:] == ["prompt-end", "decision", "steered(answer)", "steered(decision)"]
+    scopes = ("answer", "decision", "prompt", "all")
+    assert end[3:] == ["prompt-end", "decision", *(f"steered({scope})" for scope in scopes)]
 
 
 def test_the_reference_model_can_be_shown(settings):
@@ -147,7 +149,9 @@ def test_unknown_names_are_refused(settings):
     assert "holds an item 0123456789abcdef; build its concept first" in line
     (line,) = refused(run(settings, "tea", "--variant", "bsae"))
     assert "did you mean 'base'" in line
-    (line,) = refused(run(settings, "tea", "--model", "tyo"))
+    result = run(settings, "tea", "--model", "tyo")
+    assert result.stdout == ""
+    (line,) = refused(result)
     assert "did you mean 'toy'" in line
 
 

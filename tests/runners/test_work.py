@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runners.asked import Asked, Run, Unit
 from runners.bench import Bench
+from runners.estimate import block_weights, head_weights
 from runners.fitting import Fitter
-from runners.work import Done, blocks
+from runners.work import Block, Done, blocks
 from specs.catalog import Catalog
 
 
@@ -61,10 +63,82 @@ def test_only_multiplier_zero_still_measures_the_unsteered_model(kind: Bench, ru
     assert len(block.items) == 96
 
 
+# What it costs ----------------------------------------------------------------------------------
+
+
+def bound(block: Block, chain: int) -> float:
+    """DESIGN 5: 1 + t·Σ over swept layers of (L−1−ℓ)·m / (L·P), in tokens, items of one length."""
+    items, n_layers = block.items, block.unit.bench.loaded.n_layers
+    prompt = sum(item.decision + 1 for item in items)
+    swept = sum(n_layers - 1 - cell.layer for cell in block.cells)
+    return prompt * (1 + chain * swept / (n_layers * prompt / len(items)))
+
+
+@pytest.fixture
+def no_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runners.prefix.WORTH", {"cpu": 10**9})
+
+
+@pytest.mark.usefixtures("no_sharing")
+@pytest.mark.parametrize("scope", ["answer", "decision"])
+def test_chains_cost_the_bound_of_the_design(kind: Bench, run: Run, scope: str) -> None:
+    (block,) = blocks([unit(kind, replace(run, scope=scope), (-1.0, 1.0, 1.5))], Done({}, {}))
+    (shared,) = {len(item.shared) for item in block.items}
+    chain = 1 if scope == "decision" else 1 + shared
+    assert block.prompt_tokens() + block.chain_tokens() == pytest.approx(bound(block, chain))
+    assert block.answers() == 96 * 4
+
+
 def test_steering_the_whole_prompt_costs_the_whole_prompt(kind: Bench, run: Run) -> None:
-    (late,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
     (wide,) = blocks([unit(kind, replace(run, scope="all"), (-1.0, 1.0))], Done({}, {}))
     share = 2 * (kind.loaded.n_layers - 1 - 3) / kind.loaded.n_layers
     assert wide.chain_tokens() == pytest.approx(share * wide.prompt_tokens())
-    stems = sum(1 + len(item.shared) for item in late.items)
-    assert late.chain_tokens() == pytest.approx(share * stems)
+    assert wide.prompt_tokens() == sum(item.decision + 1 for item in wide.items)
+
+
+def test_a_model_that_is_replayed_pays_the_whole_prompt_in_every_scope(
+    kind: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runners.work.ways", lambda *_: ("replay", "reference"))
+    (late,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
+    share = 2 * (kind.loaded.n_layers - 1 - 3) / kind.loaded.n_layers
+    whole = sum(item.decision + 1 for item in late.items)
+    assert late.prompt_tokens() == whole
+    assert late.chain_tokens() == pytest.approx(share * whole)
+
+
+@pytest.mark.usefixtures("no_sharing")
+def test_every_scope_sends_the_prompts_through_once_more(kind: Bench, run: Run) -> None:
+    both = Unit(
+        kind,
+        "base",
+        [Asked(replace(run, scope=s, run_id=s), "test", 3, (1.0,)) for s in ("answer", "decision")],
+        None,
+    )
+    (block,) = blocks([both], Done({}, {}))
+    assert block.prompt_tokens() == 2 * sum(item.decision + 1 for item in block.items)
+
+
+def test_what_is_planned_is_what_goes_through(kind: Bench, run: Run) -> None:
+    """The tokens of a block by chains are counted as the model meets them, padding aside."""
+    from runners.chains import sweep
+    from runners.measure import measure_block
+
+    (block,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
+    assert block.prompt_tokens() < sum(item.decision + 1 for item in block.items)
+    met: list[int] = []
+
+    def meet(_module: Any, arguments: Any) -> None:
+        met.append(int((arguments[0] != 0).sum()))
+
+    with kind.loaded.model.get_input_embeddings().register_forward_pre_hook(meet):
+        measure_block(kind.loaded, block.items, block.cells, sweep, 10**6)
+    assert sum(met) == pytest.approx(block.prompt_tokens(), rel=0.01)
+
+
+def test_flops_are_two_for_each_weight_of_the_blocks(kind: Bench) -> None:
+    weights = sum(
+        p.numel() for name, p in kind.loaded.model.named_parameters() if ".layers." in name
+    )
+    assert block_weights(kind.loaded) == weights
+    assert head_weights(kind.loaded) == kind.loaded.model.lm_head.weight.numel()

@@ -64,7 +64,7 @@ def test_list_shows_what_can_be_read_and_then_the_faults(mine: Path) -> None:
     assert isinstance(result.exception, Refused)
     assert result.exception.faults == (
         "mine/concepts/broken.yaml:1:9: source: found the number 3; should be a mapping with one of"
-        " the keys inline, file, hub",
+        " the keys inline, file, hub, template",
     )
 
 

@@ -139,7 +139,7 @@ def test_missing_key_inside(faults: Faults) -> None:
 
 def test_not_a_choice(faults: Faults) -> None:
     assert faults("concepts", SOURCE + "answer_format: leter\n") == [
-        "x.yaml:2:16: answer_format: found the text 'leter'; should be letter or yes_no; "
+        "x.yaml:2:16: answer_format: found the text 'leter'; should be letter, yes_no or text; "
         "did you mean 'letter'?"
     ]
 
@@ -164,7 +164,7 @@ def test_not_a_kind_of_method(faults: Faults) -> None:
 
 
 def test_no_source(faults: Faults) -> None:
-    should_be = "should be a mapping with one of the keys inline, file, hub"
+    should_be = "should be a mapping with one of the keys inline, file, hub, template"
     assert faults("concepts", "source: a.csv\n") == [
         f"x.yaml:1:9: source: found the text 'a.csv'; {should_be}"
     ]
@@ -219,7 +219,7 @@ def test_splits_above_one(faults: Faults) -> None:
 
 def test_given_splits_without_their_field(faults: Faults) -> None:
     assert faults("concepts", SOURCE + "splits: {by: given}\n") == [
-        "x.yaml:2:9: splits: `field` goes with `by: given`, and `by: given` needs it"
+        "x.yaml:2:9: splits: `by: given` needs `field`"
     ]
 
 

@@ -13,17 +13,17 @@ from warehouse.file import attach, path
 from warehouse.migrate import Script, version
 
 
-def _second(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
-    """Pretend that the code has a second migration."""
-    scripts = (*migrate.scripts(), Script(2, "0002_more.sql", sql))
+def _one_more(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    """Pretend that the code has one more migration."""
+    scripts = (*migrate.scripts(), Script(migrate.VERSION + 1, "0099_more.sql", sql))
     monkeypatch.setattr(migrate, "scripts", lambda: scripts)
-    monkeypatch.setattr(migrate, "VERSION", 2)
+    monkeypatch.setattr(migrate, "VERSION", migrate.VERSION + 1)
 
 
 def test_a_new_warehouse_has_schema_and_views(tmp_path: Path) -> None:
-    assert migrate.migrate(tmp_path) == ["0001_relations.sql", "views"]
+    assert migrate.migrate(tmp_path) == [*(script.name for script in migrate.scripts()), "views"]
     with connect(tmp_path) as connection:
-        assert version(connection) == migrate.VERSION == 1
+        assert version(connection) == migrate.VERSION == len(migrate.scripts())
         assert connection.execute("select count(*) from concept_card").fetchall() == [(0,)]
 
 
@@ -32,7 +32,7 @@ def test_migrating_twice_changes_nothing_but_the_views(simple: Any) -> None:
     before = simple.contents()
     assert migrate.migrate(simple.home) == ["views"]
     assert simple.contents() == before
-    assert simple.rows("select count(*) from schema_migration") == [(1,)]
+    assert simple.rows("select count(*) from schema_migration") == [(migrate.VERSION,)]
     assert simple.rows("select count(*) from schema_definition") == [(1,)]
 
 
@@ -60,10 +60,13 @@ def test_an_older_schema_is_named_and_migrated(
     simple: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simple.ingest()
-    _second(monkeypatch, "alter table run add column note varchar;")
-    with pytest.raises(WarehouseRefused, match=r"has schema version 1.*`steerhouse warehouse mig"):
+    _one_more(monkeypatch, "alter table run add column note varchar;")
+    with pytest.raises(
+        WarehouseRefused,
+        match=rf"has schema version {migrate.VERSION - 1}.*`steerhouse warehouse mig",
+    ):
         connect(simple.home)
-    assert migrate.migrate(simple.home) == ["0002_more.sql", "views"]
+    assert migrate.migrate(simple.home) == ["0099_more.sql", "views"]
     assert simple.rows("select run_id, note from run") == [("r", None)]
 
 
@@ -71,7 +74,7 @@ def test_an_ingest_migrates_by_itself(simple: Any, monkeypatch: pytest.MonkeyPat
     simple.ingest()
     simple.lines("r", 4, {"i1": 1.0})
     simple.stage()
-    _second(monkeypatch, "alter table run add column note varchar;")
+    _one_more(monkeypatch, "alter table run add column note varchar;")
     simple.ingest()
     assert simple.rows("select run_id, note from run") == [("r", None)]
     assert simple.rows("select count(*) from measurement") == [(18,)]
@@ -83,7 +86,7 @@ def test_a_migration_that_fails_leaves_everything(
     simple.ingest()
     before = simple.contents()
     with monkeypatch.context() as patch:
-        _second(patch, "create table more (a integer); alter table nowhere add column b integer;")
+        _one_more(patch, "create table more (a integer); alter table nowhere add column b integer;")
         with pytest.raises(duckdb.CatalogException):
             migrate.migrate(simple.home)
     assert simple.contents() == before
@@ -99,7 +102,7 @@ def test_a_newer_schema_is_refused_by_all(simple: Any) -> None:
     simple.lines("r", 4, {"i1": 1.0})
     simple.stage()
     for act in (connect, migrate.migrate, lambda home: simple.ingest()):
-        with pytest.raises(WarehouseRefused, match=r"version 7.*up to 1; upgrade steerhouse"):
+        with pytest.raises(WarehouseRefused, match=r"version 7.*up to \d+; upgrade steerhouse"):
             act(simple.home)
     assert len(list((simple.home / "staged").rglob("*.parquet"))) == 1
 
@@ -138,3 +141,21 @@ def test_bring_up_migrates_only_what_is_older(tmp_path: Path) -> None:
         connection.execute("update schema_definition set sha256 = 'of another steerhouse'")
     assert migrate.bring_up(tmp_path) == ["views"]
     assert migrate.bring_up(tmp_path) == []
+
+
+def test_vectors_of_the_first_schema_keep_their_geometry(tmp_path: Path) -> None:
+    first = migrate.scripts()[0]
+    with attach(path(tmp_path), read_only=False) as connection:
+        connection.execute(first.sql)
+        connection.execute(
+            "insert into schema_migration values (1, '0001_relations.sql', now()::timestamp)"
+        )
+        connection.execute(
+            "insert into vector_layer values ('v', 3, 2, 1, 2, 9, false, .1, .2, .3, .4, .5, 6)"
+        )
+    assert "0003_vector_stability.sql" in migrate.migrate(tmp_path)
+    with connect(tmp_path) as connection:
+        found = connection.execute(
+            "select length, effective_rank, split_half_cosine, noise_length from vector_layer"
+        )
+        assert found.fetchall() == [(2, 6, None, None)]

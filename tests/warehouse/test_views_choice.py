@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.warehouse.conftest import line
+from warehouse import queries
+from warehouse.connect import connect
+
 
 def _ask(world: Any, run: str, split: str, layer: int, multiplier: float, n: int) -> None:
     row = {"experiment": "x", "run_id": run, "split": split, "layer": layer}
@@ -87,6 +91,61 @@ def test_validation_chooses_the_layer_and_degenerate_ones_are_out(world: Any) ->
     assert (best["fit_variant"], best["variant"]) == ("base", "base")
     assert best["vector_ids"] == ["v"]
     assert best["complete"]
+
+
+def _layers_of(world: Any, limit: int | None, *multipliers: float) -> list[tuple[Any, ...]]:
+    asked = {"run_ids": ["r"], "layers": [0, 1, 2, 3], "limit": limit}
+    with connect(world.home) as connection:
+        return queries.rows(connection, "layer_choice", multipliers=list(multipliers), **asked)
+
+
+def test_what_others_measured_moves_no_choice(world: Any) -> None:
+    """Layer 2 within ±1; another experiment's ±1.5, and items beyond the limit, speak for 3."""
+    world.model()
+    items = [{"item_id": f"i{n}", "split": "validation"} for n in range(3)]
+    world.items("d", *items)
+    world.evaluation("e", "d", {item["item_id"]: 0.0 for item in items})
+    world.vector("v", ("d", "base"), layers={2: False, 3: False})
+    world.run("r", "e", "v")
+    for layer, slope in {2: 2.0, 3: 1.0}.items():
+        world.measure("r", layer, {i: line(slope) for i in ("i0", "i1")}, grid=(-1, 1))
+    world.measure("r", 3, {"i2": line(50.0)}, grid=(-1, 1))
+    world.measure("r", 3, {i: line(50.0) for i in ("i0", "i1")}, grid=(-1.5, 1.5))
+    world.ingest()
+    assert world.rows("select layer from best_layer") == [(3,)]
+    assert _layers_of(world, 2, -1, 0, 1) == [("r", 2)]
+    assert _layers_of(world, None, -1, 0, 1) == [("r", 3)]
+    assert _layers_of(world, 2, -1.5, -1, 0, 1, 1.5) == [("r", 3)]
+
+
+def test_an_experiment_keeps_the_layer_it_chose(world: Any) -> None:
+    """best: one reported layer; all with nulls: where the nulls are; else nothing was chosen."""
+    _choice(world)
+    world.vector("null", ("d", "base"), role="null", seed=1, method="random", parent_vector_id="v")
+    world.run("r-null", "e", "null")
+    for layer in range(4):
+        for name in ("x", "plain"):
+            world.add("experiment_run", _row(name, "r", "test", layer))
+    world.add(
+        "experiment_run",
+        _row("x", "r-null", "test", 3),
+        _row("best", "r", "test", 0),
+        *(_row("best", "r", "validation", layer) for layer in range(4)),
+    )
+    world.ingest()
+    assert world.rows("select experiment, run_id, layer from experiment_choice order by all") == [
+        ("best", "r", 0),
+        ("x", "r", 3),
+        ("x", "r-null", 3),
+    ]
+    asked = "select chosen_layer from asked_cards({}, null, null, null, 'fitted', 'best')"
+    for names, layer in {"['x']": 3, "['b*']": 0, "['plain']": 2, "null": 2, "['*']": 2}.items():
+        assert world.rows(asked.format(names)) == [(layer,)], names
+
+
+def _row(experiment: str, run: str, split: str, layer: int) -> dict[str, Any]:
+    about = {"experiment": experiment, "run_id": run, "split": split, "layer": layer}
+    return {**about, "multiplier": 1.0, "n_asked": 2}
 
 
 def test_nulls_resamples_and_other_concepts_vectors_do_not_choose(world: Any) -> None:

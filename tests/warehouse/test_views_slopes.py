@@ -117,6 +117,22 @@ def test_the_slope_floor_follows_from_the_verified_error(simple: Any) -> None:
     ]
 
 
+def test_the_slope_floor_holds_the_rounding_of_half_precision_and_no_outlier(simple: Any) -> None:
+    row = {"run_id": "r", "item_id": "i1", "layer": 3, "execution_id": "x", "scale": 10.0}
+    whole = {"reference_unsteered": 1.0, "float32": 2.5, "float32_unsteered": 1.4}
+    simple.add(
+        "verification",
+        # off by 0.01, and its effect of 1.0 is 1.1 in float32; 0.4 is common to all its points
+        {**row, **whole, "multiplier": 1.0, "logit_diff": 2.01, "reference": 2.0},
+        {**row, "multiplier": 0.5, "logit_diff": 2.0, "reference": 2.05, "outlier": False},
+        {**row, "multiplier": 1.5, "logit_diff": 2.0, "reference": 9.0, "outlier": True},
+    )
+    simple.ingest()
+    (floor,) = simple.dicts("from slope_floor")
+    assert floor["largest_error"] == pytest.approx(0.11)
+    assert floor["slope_floor"] == pytest.approx(0.33)
+
+
 def test_slopes_between_the_floors_are_unmoved(simple: Any) -> None:
     row = {"run_id": "r", "item_id": "i1", "layer": 3, "multiplier": 1.0, "execution_id": "x"}
     simple.add("verification", {**row, "scale": 1.0, "logit_diff": 0.0, "reference": 0.5})

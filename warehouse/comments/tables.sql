@@ -46,6 +46,14 @@ comment on table experiment_run is
 comment on table verification is
 'Measurements repeated by the slow reference path. One row per run_id, item_id, layer, multiplier.';
 comment on column verification.logit_diff is 'The logit difference by the fast path';
+comment on column verification.reference_unsteered is
+'The same item without steering, by the reference path; null where float32 is';
+comment on column verification.float32 is
+'The logit difference by the reference path of a float32 copy; null in float32 and where no copy fitted';
+comment on column verification.float32_unsteered is
+'The same item without steering, by the reference path of that copy';
+comment on column verification.outlier is
+'Beyond the tolerance, and let pass: a router of experts broke a near tie the other way; null: not judged';
 comment on table execution is 'What ran when, with which code on which machine. One row per execution_id.';
 
 -- The file itself -------------------------------------------------------------------------------

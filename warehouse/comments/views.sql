@@ -1,8 +1,21 @@
 -- What each view holds and its grain.
+comment on view shown_name is
+'The name by which analyses show an id. One row per kind, id.';
+comment on column shown_name.name is 'The alphabetically first of its names';
+comment on column shown_name.suffix is
+'Empty, or @1, @2, ... from the oldest on where a newer id bears the name';
 comment on view run_card is 'Everything known about a run, by id and by name. One row per run_id.';
+comment on view run_label is
+'What views say of a run: run_card without what only joins need. One row per run_id.';
 comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
 comment on view sweep is
 'Every measurement with everything known about it. One row per run_id, split, item_id, layer, multiplier.';
+comment on view unsteered is
+'What a model answers when nothing is steered, for evaluations that have runs. One row per evaluation_id.';
+comment on column unsteered.median_answer_mass is
+'Median over items of p(positive) + p(negative): near 0 where the model would answer otherwise';
+comment on column unsteered.answering is
+'Whether median_answer_mass is at least 0.5; null where completions are scored by all their tokens';
 comment on view slope_floor is
 'The smallest slope that can be told from nothing. One row per model_id.';
 comment on column slope_floor.factor is
@@ -22,6 +35,8 @@ comment on view best_layer is
 'The layer that the validation split chose. One row per model_id, dataset_id, method, norm, operator, scope.';
 comment on column best_layer.layer is
 'The chosen layer: largest steerability on validation among those not degenerate';
+comment on view experiment_choice is
+'The layer that an experiment chose for a run, from what it asks. One row per experiment, run_id; none where it reports several layers and nothing rides along.';
 comment on view chosen_layer is
 'The layer that validation chose for a run. One row per run_id; none where nothing was chosen.';
 comment on macro table asked_cards is
@@ -42,3 +57,9 @@ comment on view method_comparison is
 comment on view concept_card is
 'A concept at the layer that validation chose, as the test split finds it. One row per run_id.';
 comment on column concept_card.complete is 'Nothing asked is missing on validation and test';
+comment on view vector_geometry is
+'Vectors by name, with how their training differences lie around them. One row per vector_id, layer.';
+comment on column vector_geometry.n_items is 'Training items used';
+comment on column vector_geometry.n_questions is 'Training questions used';
+comment on column vector_geometry.layer is
+'0-based decoder block whose output was read, and is steered';

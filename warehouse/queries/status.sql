@@ -1,4 +1,4 @@
--- For each experiment (or $experiment) and model and concept: measurements asked, there, refused
+-- For each experiment (of names or globs $experiments, null for all) and model and concept: measurements asked, there, refused
 -- and missing.
 select
     c.experiment,
@@ -10,6 +10,6 @@ select
     sum(c.n_refused) as refused,
     sum(c.n_missing) as missing
 from coverage as c
-where $experiment is null or c.experiment = $experiment
+where is_asked(c.experiment, $experiments::varchar[])
 group by all
 order by all;

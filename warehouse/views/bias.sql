@@ -14,7 +14,9 @@ with factor as (
         item_slope.slope,
         item_slope.baseline_logit_diff,
         item_slope.slope_floor,
-        if(dataset.answer_format = 'yes_no', 0, (item_slope.positive_option = 0)::integer) as first,
+        if(
+            dataset.answer_format in ('yes_no', 'text'), 0, (item_slope.positive_option = 0)::integer
+        ) as first,
         coalesce(item_slope.positive_answer = 'Yes', false)::integer as yes
     from item_slope
     left join dataset using (dataset_id)
@@ -101,24 +103,7 @@ explained as (
 )
 
 select
-    explained.run_id,
-    run_card.evaluation_id,
-    run_card.vector_id,
-    run_card.model_id,
-    run_card.dataset_id,
-    run_card.variant_id,
-    run_card.model,
-    run_card.concept,
-    run_card.variant,
-    run_card.method,
-    run_card.fit_concept,
-    run_card.fit_variant,
-    run_card.role,
-    run_card.seed,
-    run_card.resample,
-    run_card.norm,
-    run_card.operator,
-    run_card.scope,
+    run_label.*,
     explained.split,
     explained.layer,
     explained.n_items,
@@ -158,7 +143,7 @@ select
         as paired_question_share,
     paired_bias.place_effect as paired_letter_effect
 from explained
-inner join run_card using (run_id)
+inner join run_label using (run_id)
 left join paired_bias
     on
         paired_bias.run_id = explained.run_id

@@ -13,10 +13,55 @@ inner join best_layer
         and best_layer.scope = run_card.scope;
 
 -- The runs that an analysis is asked about, each with its chosen layer where only that is asked for
--- (null elsewhere, which spares the choice). Filters as in asked_runs, null for none.
+-- (null elsewhere, which spares the choice): that of the experiments asked about where they agree on
+-- one, else that of all validation slopes. Filters as in asked_runs, null for none. An id is shown by
+-- the name that was asked for, with its number where it is an older version (shown_name).
 create macro asked_cards(experiments, models, concepts, methods, asked_role, asked_layer) as table
-select run_card.*, chosen_layer.layer as chosen_layer
+with own as (
+    select run_id, any_value(layer) as layer
+    from experiment_choice
+    where experiments is not null and is_asked(experiment, experiments)
+    group by run_id
+    having count(distinct layer) = 1
+),
+
+asked_name as (
+    select kind, id, min(name) as name
+    from name
+    where
+        (kind = 'model' and models is not null and is_asked(name, models))
+        or (kind = 'concept' and concepts is not null and is_asked(name, concepts))
+        or (kind = 'method' and methods is not null and is_asked(name, methods))
+    group by kind, id
+),
+
+shown as materialized (
+    select
+        shown_name.kind,
+        shown_name.id,
+        coalesce(asked_name.name, shown_name.name) || shown_name.suffix as name
+    from shown_name
+    left join asked_name using (kind, id)
+)
+
+select
+    run_card.* replace (
+        coalesce(model_name.name, run_card.model) as model,
+        coalesce(concept_name.name, run_card.concept) as concept,
+        coalesce(variant_name.name, run_card.variant) as variant,
+        coalesce(method_name.name, run_card.method) as method
+    ),
+    coalesce(own.layer, chosen_layer.layer) as chosen_layer
 from run_card
+left join shown as model_name
+    on model_name.kind = 'model' and model_name.id = run_card.model_id
+left join shown as concept_name
+    on concept_name.kind = 'concept' and concept_name.id = run_card.dataset_id
+left join shown as variant_name
+    on variant_name.kind = 'variant' and variant_name.id = run_card.variant_id
+left join shown as method_name
+    on method_name.kind = 'method' and method_name.id = run_card.vector_id
+left join own on asked_layer = 'best' and own.run_id = run_card.run_id
 left join chosen_layer on asked_layer = 'best' and chosen_layer.run_id = run_card.run_id
 where
     run_card.role = asked_role

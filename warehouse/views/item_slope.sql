@@ -1,8 +1,9 @@
 -- One item's propensity curve as a straight line: ordinary least squares of the logit difference
 -- on the multiplier over abs(multiplier) <= bound, at least 3 points (Tan et al. 2024, section 3:
 -- np.polyfit of degree 1 per item). The steered points are summed first, then the unsteered one is
--- added by the update formulas of Welford (1962) to spare a join of the whole fact table.
-create macro item_slope_within(bound) as table
+-- added by the update formulas of Welford (1962) to spare a join of the whole fact table. With
+-- `multipliers` only these of the steered ones count.
+create macro item_slope_within(bound, multipliers := null) as table
 with steered as (
     select
         run_id,
@@ -16,7 +17,9 @@ with steered as (
         count(*) * covar_pop(logit_diff::double, multiplier) as sxy,
         count(*) * var_pop(logit_diff::double) as syy
     from measurement
-    where abs(multiplier) <= bound
+    where
+        abs(multiplier) <= bound
+        and (multipliers is null or list_contains(multipliers, multiplier))
     group by run_id, item_id, layer
 ),
 

@@ -22,24 +22,7 @@ with summary as (
 )
 
 select
-    summary.run_id,
-    run_card.evaluation_id,
-    run_card.vector_id,
-    run_card.model_id,
-    run_card.dataset_id,
-    run_card.variant_id,
-    run_card.model,
-    run_card.concept,
-    run_card.variant,
-    run_card.method,
-    run_card.fit_concept,
-    run_card.fit_variant,
-    run_card.role,
-    run_card.seed,
-    run_card.resample,
-    run_card.norm,
-    run_card.operator,
-    run_card.scope,
+    run_label.*,
     summary.* exclude (run_id)
 from summary
-inner join run_card using (run_id);
+inner join run_label using (run_id);

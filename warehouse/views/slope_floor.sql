@@ -1,7 +1,10 @@
 -- The smallest slope that can be told from nothing, per model (DESIGN 7): three times the largest
 -- error that `--verify` found in one logit difference, carried into a slope, and 1e-3 at least. An
 -- error of at most e in every point moves a slope by at most e * sum|x - mean| / sum (x - mean)^2;
--- the factor is the largest over the grids of multipliers that were swept.
+-- the factor is the largest over the grids of multipliers that were swept. In half precision the
+-- model's own rounding is an error too: what its effect (steered minus unsteered, for a slope does
+-- not see what all points share) differs by from a float32 copy's is added to that of the path.
+-- Rows that a router of experts sent elsewhere (outlier) are no rounding, and left out.
 create view slope_floor as
 with point as (
     select distinct
@@ -38,11 +41,25 @@ amplification as (
 ),
 
 error as (
-    select evaluation.model_id, max(abs(verification.logit_diff - verification.reference)) as error
+    select
+        evaluation.model_id,
+        max(
+            abs(verification.logit_diff - verification.reference)
+            + coalesce(
+                abs(
+                    (verification.reference - verification.reference_unsteered)
+                    - (verification.float32 - verification.float32_unsteered)
+                ),
+                0
+            )
+        ) as error
     from verification
     inner join run using (run_id)
     inner join evaluation using (evaluation_id)
-    where isfinite(verification.logit_diff) and isfinite(verification.reference)
+    where
+        isfinite(verification.logit_diff)
+        and isfinite(verification.reference)
+        and not coalesce(verification.outlier, false)
     group by evaluation.model_id
 )
 

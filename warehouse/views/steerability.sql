@@ -30,24 +30,7 @@ summary as (
 )
 
 select
-    summary.run_id,
-    run_card.evaluation_id,
-    run_card.vector_id,
-    run_card.model_id,
-    run_card.dataset_id,
-    run_card.variant_id,
-    run_card.model,
-    run_card.concept,
-    run_card.variant,
-    run_card.method,
-    run_card.fit_concept,
-    run_card.fit_variant,
-    run_card.role,
-    run_card.seed,
-    run_card.resample,
-    run_card.norm,
-    run_card.operator,
-    run_card.scope,
+    run_label.*,
     summary.split,
     summary.layer,
     coalesce(vector_layer.degenerate, false) as degenerate,
@@ -66,11 +49,11 @@ select
     summary.slope_floor,
     coalesce(missing.n_missing, 0) = 0 as complete
 from summary
-inner join run_card using (run_id)
+inner join run_label using (run_id)
 left join missing
     on
         missing.run_id = summary.run_id
         and missing.split = summary.split
         and missing.layer = summary.layer
 left join vector_layer
-    on vector_layer.vector_id = run_card.vector_id and vector_layer.layer = summary.layer;
+    on vector_layer.vector_id = run_label.vector_id and vector_layer.layer = summary.layer;

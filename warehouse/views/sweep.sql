@@ -27,24 +27,7 @@ point as (
 )
 
 select
-    point.run_id,
-    run_card.evaluation_id,
-    run_card.vector_id,
-    run_card.model_id,
-    run_card.dataset_id,
-    run_card.variant_id,
-    run_card.model,
-    run_card.concept,
-    run_card.variant,
-    run_card.method,
-    run_card.fit_concept,
-    run_card.fit_variant,
-    run_card.role,
-    run_card.seed,
-    run_card.resample,
-    run_card.norm,
-    run_card.operator,
-    run_card.scope,
+    run_label.*,
     split_item.split,
     point.item_id,
     item.question_id,
@@ -62,12 +45,12 @@ select
     1 / (1 + exp(-point.logit_diff::double)) as positive_prob,
     point.logit_diff > 0 as chose_positive
 from point
-inner join run_card using (run_id)
+inner join run_label using (run_id)
 inner join split_item
-    on split_item.dataset_id = run_card.dataset_id and split_item.item_id = point.item_id
+    on split_item.dataset_id = run_label.dataset_id and split_item.item_id = point.item_id
 left join item on item.item_id = point.item_id
 left join baseline
-    on baseline.evaluation_id = run_card.evaluation_id and baseline.item_id = point.item_id
+    on baseline.evaluation_id = run_label.evaluation_id and baseline.item_id = point.item_id
 where
     not split_item.leaked
     or exists (

@@ -1,0 +1,1 @@
+"""Blocks measured on many GPUs and machines through Ray (extra `ray`); Ray is imported late."""

@@ -1,0 +1,29 @@
+"""Temporary files carry the process that writes them; those of processes that are gone go too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from warehouse.staged import is_running
+
+FOLDERS = ("vectors", "activations")
+"""Where files are written under a temporary name first; `staged` looks after its own."""
+
+
+def temporary(path: Path) -> Path:
+    """Return the name under which this process writes `path` until it is whole."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def remove_leftovers(home: Path) -> list[Path]:
+    """Delete what killed runs were writing in `home`, and return it; other runs may be going on."""
+    found = [
+        file
+        for folder in FOLDERS
+        for file in (home / folder).glob("*.tmp")
+        if (process := file.name.split(".")[-2]).isdigit() and not is_running(int(process))
+    ]
+    for file in found:
+        file.unlink(missing_ok=True)
+    return found

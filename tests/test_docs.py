@@ -1,0 +1,24 @@
+"""What docs/ shows as YAML is read as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from builders.build import build
+from specs.reader import read
+from specs.schema import Concept
+from specs.settings import Settings
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_the_template_of_the_docs_is_built(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "concepts.md").read_text(), re.DOTALL)
+    (tmp_path / "visits.yaml").write_text(block)
+    concept = read(tmp_path / "visits.yaml", "concepts")
+    assert isinstance(concept, Concept)
+    built = build(concept, [], Settings(home=tmp_path))
+    assert len(built.items) == 24
+    counts = {split: about["n_items"] for split, about in built.audit.splits.items()}
+    assert counts == {"train": 12, "validation": 6, "test": 6}
