@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runners.positions import TokenisedItem
 
 SCRIPT = Path(__file__).with_name("peer.py")
-FEW, BATCH_CELLS, BARE_ITEMS = 2, 4, 20
+FEW, BATCH_CELLS, BARE_ITEMS = 2, 2, 20
 """Items measured one at a time, cells measured by batch, items of the control."""
 
 

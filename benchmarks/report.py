@@ -56,13 +56,13 @@ def table(found: Mapping[str, Any]) -> str:
         f"{found['items']} items, {found['mean_prompt_tokens']:.0f} tokens a prompt on average, "
         f"{found['tokens_per_batch']} tokens a batch, medians of {found['rounds']} rounds",
         "",
-        f"{'':36}{'':9}{'x bare':>16}{'':8}{'x its bound':>24}",
-        f"{'':36}{'seconds':>9}{'wall':>8}{'cpu':>8}{'bound':>8}{'wall':>8}{'cpu':>8}{'target':>8}"
+        f"{'':39}{'':9}{'x bare':>16}{'':8}{'x its bound':>24}",
+        f"{'':34}{'items':>5}{'seconds':>9}{'wall':>8}{'cpu':>8}{'bound':>8}{'wall':>8}{'cpu':>8}{'target':>8}"
         f"{'+ mass':>8}{'peak MB':>9}",
         *(_line(name, row) for name, row in found["ways"].items()),
         "",
-        f"{'':68}{'x full sweep':>16}",
-        f"{'a full sweep (all layers, 7 multipliers) by':52}{'seconds':>9}{'x bare':>8}{'wall':>8}"
+        f"{'':77}{'x full sweep':>16}",
+        f"{'a full sweep (all layers, 7 multipliers) by':60}{'seconds':>9}{'x bare':>8}{'wall':>8}"
         f"{'cpu':>8}",
         *(_slow_line(label, row) for label, row in found["slow"].items()),
         "",
@@ -87,10 +87,10 @@ def _line(name: str, row: Mapping[str, Any]) -> str:
         *(" " * 8 if row.get(key) is None else f"{row[key]:8.3f}" for key in COLUMNS),
         f"{(row.get('peak_bytes') or 0) / 1e6:9.0f}",
     ]
-    return f"{name:36}{''.join(numbers)}"
+    return f"{name:34}{row['items']:5}{''.join(numbers)}"
 
 
 def _slow_line(label: str, row: Mapping[str, Any]) -> str:
     columns = ("over_full_sweep", "over_full_sweep_processor")
     beside = "".join(f"{row[key]:8.1f}" if key in row else " " * 8 for key in columns)
-    return f"{label:52}{row['seconds']:9.1f}{row['over_bare']:8.1f}{beside}"
+    return f"{label:60}{row['seconds']:9.1f}{row['over_bare']:8.1f}{beside}"

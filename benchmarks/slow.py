@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FEW = 2
 ALL_MULTIPLIERS = (*MULTIPLIERS, 0.0)
 """The peer measures multiplier 0 like any other, at every layer, as the seeds do."""
+SOME_MULTIPLIERS = (-1.5, 0.0, 1.0)
+"""Those it is timed at: every one costs the same."""
 UNIT = "bare, apart"
 
 
@@ -53,7 +55,7 @@ def start_peer(
     """Start the library's process on the same model, items and vectors."""
     material.save(loaded, home / "model")
     drawn = {layer: rows[0] for layer, rows in vectors(loaded, two_layers(loaded)).items()}
-    peer = Peer.of(loaded, items, drawn, ALL_MULTIPLIERS, budget)
+    peer = Peer.of(loaded, items, drawn, SOME_MULTIPLIERS, budget)
     peer.start(python, home)
     return peer
 

@@ -120,7 +120,7 @@ def _prompt_pass(group: Group, clock: Clock) -> dict[str, float]:
 
 def _row(name: str, timed: Timed, clock: Clock) -> dict[str, Any]:
     """Return the numbers of one way of the engine, or of a bare pass."""
-    found: dict[str, Any] = {"seconds": median(clock.wall[name])}
+    found: dict[str, Any] = {"items": timed.n_items, "seconds": median(clock.wall[name])}
     if timed.bound is None:
         return found
     wall, processor = clock.ratios(name, timed.unit)

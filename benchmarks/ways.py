@@ -26,6 +26,8 @@ MULTIPLIERS = (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 VECTORS = 6
 REPLAYED = 20
 """Items of the scopes that touch the prompt: they cost as much as four bare passes each."""
+SOME = 50
+"""Items of the prompts that begin alike."""
 SWEPT = "full sweep, decision"
 """What the slow paths are compared with."""
 Births = Mapping[int, torch.Tensor]
@@ -42,6 +44,7 @@ class Timed(NamedTuple):
     """What the answer mass adds; no part of the bound of DESIGN 5."""
     target: float | None = None
     """How many times its bound it may cost (issue 3)."""
+    n_items: int = 0
     counts: Mapping[str, float] = {}
     """Slow paths: how many times what was timed a full sweep takes, for each way of counting."""
 
@@ -49,24 +52,24 @@ class Timed(NamedTuple):
 def ways(loaded: LoadedModel, items: Sequence[TokenisedItem], budget: int) -> dict[str, Timed]:
     """Return every way, over prompts with nothing in common and over prompts half in common."""
     every, middle = list(range(loaded.n_layers)), [loaded.n_layers // 2 - 1]
-    alone, half = material.apart(items), material.half_common(items)
+    alone, some = material.apart(items), material.spread(items, SOME)
     apart = Group(loaded, alone, budget, "bare, apart")
     few = Group(loaded, material.spread(alone, REPLAYED), budget, "bare, apart, few")
-    as_are = Group(loaded, list(items), budget, "bare, as they are")
-    common = Group(loaded, half, budget, "bare, half common")
+    as_are = Group(loaded, some, budget, "bare, as they are")
+    common = Group(loaded, material.half_common(some), budget, "bare, half common")
     return {
-        **{g.unit: Timed(g.bare, g.unit) for g in (apart,)},
+        apart.unit: apart.unsteered(),
         SWEPT: apart.sweep(every, 1, "decision", 1.1),
         "full sweep, answer": apart.sweep(every, 1, "answer", 1.1),
         "one layer": apart.sweep(middle, 1, "decision", 1.12),
         "six vectors, one layer": apart.sweep(middle, VECTORS, "decision", 1.12),
         "extraction": apart.extraction(1.2),
-        few.unit: Timed(few.bare, few.unit),
+        few.unit: few.unsteered(),
         "scope all, one layer": few.replay(middle, "all", 1.2),
         "scope prompt, one layer": few.replay(middle, "prompt", 1.2),
-        as_are.unit: Timed(as_are.bare, as_are.unit),
+        as_are.unit: as_are.unsteered(),
         "full sweep, decision, as they are": as_are.sweep(every, 1, "decision"),
-        common.unit: Timed(common.bare, common.unit),
+        common.unit: common.unsteered(),
         "one layer, half common": common.sweep(middle, 1, "decision", 1.2),
         "extraction, half common": common.extraction(1.2),
     }
@@ -84,6 +87,10 @@ class Group(NamedTuple):
         """Run the model once over the prompts."""
         bare(self.loaded, self.items, self.budget, use_cache)
 
+    def unsteered(self) -> Timed:
+        """Return the bare pass as a way."""
+        return Timed(self.bare, self.unit, n_items=len(self.items))
+
     def sweep(
         self, layers: Sequence[int], vectors: int, scope: str, target: float | None = None
     ) -> Timed:
@@ -93,7 +100,7 @@ class Group(NamedTuple):
         least = bounds.sweep(self.loaded, self.items, layers, rows, scope)
         mass = bounds.mass(self.loaded, self.items, rows * len(layers))
         way = partial(fast, self.loaded, self.items, newborn, scope, self.budget)
-        return Timed(way, self.unit, least - self._saved(), mass, target)
+        return Timed(way, self.unit, least - self._saved(), mass, target, len(self.items))
 
     def replay(self, layers: Sequence[int], scope: str, target: float) -> Timed:
         """Return the sweep of one vector at some layers over a scope that touches the prompt."""
@@ -101,13 +108,13 @@ class Group(NamedTuple):
         least = bounds.replay(self.loaded, layers, len(MULTIPLIERS))
         mass = bounds.mass(self.loaded, self.items, len(MULTIPLIERS) * len(layers))
         way = partial(fast, self.loaded, self.items, newborn, scope, self.budget, replay_sweep)
-        return Timed(way, self.unit, least, mass, target)
+        return Timed(way, self.unit, least, mass, target, len(self.items))
 
     def extraction(self, target: float) -> Timed:
         """Return the reading of both completions at every layer."""
         way = partial(read_activations, self.loaded, self.items, self.budget)
         least = bounds.extraction(self.items) - self._saved()
-        return Timed(way, self.unit, least, target=target)
+        return Timed(way, self.unit, least, 0.0, target, len(self.items))
 
     def _saved(self) -> float:
         return bounds.saved(self.items, material.common_length(self.items))

@@ -134,8 +134,8 @@ def test_a_child_is_asked_in_turn_and_scaled(
     options = sweep.arguments([*TINY, "--only", "peer", "--peer-python", sys.executable])
     found = sweep.measure(options, home)
     two = next(row for label, row in found["slow"].items() if "as the seeds" in label)
-    # 2 items x 2 layers x 7 multipliers took 2 s; 6 items x 4 layers x 7 take three times 2 of it
-    assert two["seconds"] == pytest.approx(2 * 6 * 4 / (2 * 2))
+    # 2 items x 2 layers x 3 multipliers took 2 s, and 6 items x 4 layers x 7 are to be measured
+    assert two["seconds"] == pytest.approx(2 * (6 * 4 * 7) / (2 * 2 * 3))
     control = found["slow"]["peer, bare pass (control)"]
     assert control["scale"] == 1
     assert "over_full_sweep" not in control
