@@ -22,12 +22,12 @@ import torch
 
 from benchmarks import material
 from benchmarks.timing import Took
-from runners.batches import batches
-from runners.chains import sweep
+from runners.engine.batches import batches
+from runners.engine.chains import sweep
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
 
 SCRIPT = Path(__file__).with_name("peer.py")
 FEW, BATCH_CELLS, BARE_ITEMS = 2, 2, 20

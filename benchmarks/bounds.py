@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runners.architecture import parts
+from runners.models.architecture import parts
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
 
 
 def prompts(items: Sequence[TokenisedItem]) -> int:

@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks import bounds, material, report
 from benchmarks.timing import Way, alternating
 from benchmarks.ways import births, fast
-from runners.batches import default_tokens_per_batch
+from runners.engine.batches import default_tokens_per_batch
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
 
 ITEMS = 40
 """Of every curve but that over items."""

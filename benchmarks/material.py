@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from builders.build import build
-from runners.bench import Bench
-from runners.load import LoadedModel
+from runners.campaign.bench import Bench
+from runners.models.load import LoadedModel
 from specs.catalog import open as open_catalog
 from specs.schema import Model
 from specs.settings import Settings
 
 if TYPE_CHECKING:
-    from runners.positions import TokenisedItem
+    from runners.prompts.positions import TokenisedItem
 
 SOURCES = Path(__file__).parents[2] / "shared" / "sources"
 CONCEPT, VARIANT = "power-seeking-inclination", "base"

@@ -27,36 +27,36 @@ from typing import Any
 import torch
 
 from benchmarks import material, report
-from runners.execute import run
-from runners.step import Options
+from runners.campaign.execute import run
+from runners.campaign.step import Options
 from specs.catalog import open as open_catalog
 from specs.schema import Experiment
 from specs.settings import Settings
 
 LEDGER = {
     "model": (
-        "runners.chains:sweep",
-        "runners.replay:replay_sweep",
-        "runners.reference:measure",
-        "runners.extraction:_read_batch",
+        "runners.engine.chains:sweep",
+        "runners.engine.replay:replay_sweep",
+        "runners.engine.reference:measure",
+        "runners.fitting.extraction:_read_batch",
     ),
-    "load": ("runners.load:load",),
-    "trial passes": ("runners.estimate:tokens_per_second",),
-    "build": ("runners.prepare:build_datasets",),
-    "tokenise": ("runners.bench:Bench.tokenised",),
-    "fit": ("runners.fitting:Fitter.vector",),
+    "load": ("runners.models.load:load",),
+    "trial passes": ("runners.campaign.estimate:tokens_per_second",),
+    "build": ("runners.campaign.prepare:build_datasets",),
+    "tokenise": ("runners.campaign.bench:Bench.tokenised",),
+    "fit": ("runners.fitting.fitter:Fitter.vector",),
     "plan": (
-        "runners.prepare:campaign",
-        "runners.prepare:unfit",
-        "runners.work:blocks",
-        "runners.work:done",
-        "runners.estimate:describe",
-        "runners.step:about",
-        "runners.step:asked_rows",
+        "runners.campaign.prepare:campaign",
+        "runners.campaign.prepare:unfit",
+        "runners.campaign.work:blocks",
+        "runners.campaign.work:done",
+        "runners.campaign.estimate:describe",
+        "runners.campaign.step:about",
+        "runners.campaign.step:asked_rows",
     ),
-    "rows": ("runners.measure:measure_block", "runners.step:new_baselines"),
-    "stage": ("warehouse.staged:stage", "runners.step:Step._stage"),
-    "ingest": ("runners.step:take_in", "runners.execute:take_in"),
+    "rows": ("runners.engine.measure:measure_block", "runners.campaign.step:new_baselines"),
+    "stage": ("warehouse.staged:stage", "runners.campaign.step:Step._stage"),
+    "ingest": ("runners.campaign.step:take_in", "runners.campaign.execute:take_in"),
 }
 """Kind of work -> functions, `module:name`, where the callers look them up."""
 APART = ("model", "load", "trial passes")

@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from runners.asked import Run
-from runners.batches import batches, default_tokens_per_batch
-from runners.bench import Bench
-from runners.chains import sweep
-from runners.fitting import Fitter
-from runners.load import load
-from runners.measure import Cell, births, measure_block
-from runners.reference_sweep import reference_sweep
+from runners.campaign.asked import Run
+from runners.campaign.bench import Bench
+from runners.engine.batches import batches, default_tokens_per_batch
+from runners.engine.chains import sweep
+from runners.engine.measure import Cell, births, measure_block
+from runners.engine.reference_sweep import reference_sweep
+from runners.fitting.fitter import Fitter
+from runners.models.load import load
 from specs.catalog import open as open_catalog
 from specs.settings import Settings
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
 
 MULTIPLIERS = (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 REPEATS = 5

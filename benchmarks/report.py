@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from runners.execution import versions
+from runners.campaign.execution import versions
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
+    from runners.models.load import LoadedModel
 
 COLUMNS = (
     "over_bare",

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from benchmarks import material
 from benchmarks.ask_peer import BATCH_CELLS, Peer
 from benchmarks.ways import MULTIPLIERS, Timed, births, vectors
-from runners.batches import batches
-from runners.chains import sweep
-from runners.reference_sweep import reference_sweep
+from runners.engine.batches import batches
+from runners.engine.chains import sweep
+from runners.engine.reference_sweep import reference_sweep
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
 
 FEW = 2
 ALL_MULTIPLIERS = (*MULTIPLIERS, 0.0)

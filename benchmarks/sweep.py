@@ -28,7 +28,7 @@ from benchmarks import bounds, curves, material, report, slow
 from benchmarks.ask_peer import Peer
 from benchmarks.timing import Timings, alternating, matmul_peak, peak_memory, ratio
 from benchmarks.ways import SWEPT, Group, Timed, ways
-from runners.batches import default_tokens_per_batch
+from runners.engine.batches import default_tokens_per_batch
 
 
 class Clock(NamedTuple):

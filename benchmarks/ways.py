@@ -10,16 +10,16 @@ import torch
 
 from benchmarks import bounds, material
 from benchmarks.timing import Way
-from runners.batches import batches
-from runners.chains import sweep
-from runners.extraction import read_activations
-from runners.prefix import sharing
-from runners.replay import replay_sweep
+from runners.engine.batches import batches
+from runners.engine.chains import sweep
+from runners.engine.prefix import sharing
+from runners.engine.replay import replay_sweep
+from runners.fitting.extraction import read_activations
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
-    from runners.measure import SweepFunction
-    from runners.positions import TokenisedItem
+    from runners.engine.measure import SweepFunction
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
 
 MULTIPLIERS = (-1.5, -1.0, -0.5, 0.5, 1.0, 1.5)
 """Nonzero ones of seven: the unsteered chain is the seventh."""
@@ -146,7 +146,7 @@ def fast(
     budget: int,
     swept_by: SweepFunction = sweep,
 ) -> None:
-    """Sweep all batches, as `runners.measure` does it."""
+    """Sweep all batches, as `runners.engine.measure` does it."""
     with sharing(loaded, items):
         for batch in batches(items, budget):
             swept_by(loaded, [items[i] for i in batch], newborn, scope)

@@ -1,7 +1,7 @@
 """Everything that would make `build` or `run` fail later, found without running them.
 
-Each room finds its own faults: `specs.catalog`, `builders.faults`, `runners.model_faults`; here
-stands only what an experiment joins. Torch is never loaded.
+Each room finds its own faults: `specs.catalog`, `builders.faults`, `runners.models.model_faults`;
+here stands only what an experiment joins. Torch is never loaded.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from runners import experiment_faults
+from runners.campaign import experiment_faults
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_all(
     `names` limits the depth to some experiments with what they use, and concepts; none: all.
     """
     from builders.faults import faults as builder_faults
-    from runners.model_faults import faults as model_faults
+    from runners.models.model_faults import faults as model_faults
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
@@ -60,8 +60,8 @@ def _used(experiments: Iterable[Experiment], kind: str, catalog: Catalog) -> lis
 
 def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:
     """Return what an experiment's parts do not agree on."""
-    from runners.combinations import combinations
-    from runners.model_faults import variant_faults
+    from runners.campaign.combinations import combinations
+    from runners.models.model_faults import variant_faults
 
     where = f"experiment {experiment.name}"
     try:
@@ -104,7 +104,7 @@ def _layers(
     settings: Settings,
 ) -> list[str]:
     """Return the layers that a model or a vector file lacks, where its configuration is at hand."""
-    from runners.model_faults import known_layers, known_width
+    from runners.models.model_faults import known_layers, known_width
 
     n_layers = known_layers(model, settings)
     if n_layers is None:

@@ -9,7 +9,7 @@ import click
 from runners.show_command import show
 
 if TYPE_CHECKING:
-    from runners.adhoc import Request
+    from runners.campaign.adhoc import Request
     from specs.settings import Settings
 
 __all__ = ["check", "run", "show", "status"]
@@ -78,9 +78,10 @@ def run(
     steerhouse run quickstart
     steerhouse run --concept tea --model Qwen/Qwen2.5-0.5B-Instruct --layers 8-16 --limit 100
     """  # noqa: D301 (click's own mark, not an escape)
-    from runners import adhoc, execute, summary
+    from runners import summary
+    from runners.campaign import adhoc, execute
+    from runners.campaign.step import Options
     from runners.cluster.connection import Wanted
-    from runners.step import Options
     from specs.catalog import open as open_catalog
 
     cluster = Wanted(address, workers, cpus_per_worker, gpus_per_worker)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from runners.doctor import Fact
+    from runners.models.doctor import Fact
     from specs.schema import Model
     from specs.settings import Settings
 
@@ -33,7 +33,7 @@ def doctor(
     steerhouse doctor
     steerhouse doctor --model reference --load
     """  # noqa: D301 (click's own mark, not an escape)
-    from runners.doctor import machine
+    from runners.models.doctor import machine
     from specs.faults import Refused
 
     if weights and model is None:
@@ -41,7 +41,7 @@ def doctor(
     spec = _spec(model, settings) if model is not None else None
     facts, faults = list(machine(settings, online)), []
     if spec is not None:
-        from runners.doctor_model import examine
+        from runners.models.doctor_model import examine
 
         found = examine(spec, settings, weights, online)
         facts, faults = [*facts, *found.facts], found.faults
@@ -51,7 +51,7 @@ def doctor(
 
 
 def _spec(model: str, settings: Settings) -> Model:
-    from runners.model_argument import model_from_argument
+    from runners.models.model_argument import model_from_argument
     from specs.catalog import open as open_catalog
 
     return model_from_argument(model, open_catalog(settings))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from runners.show import Shown, Token
-    from runners.speaker import Speaker
+    from runners.prompts.show import Shown, Token
+    from runners.prompts.speaker import Speaker
     from specs.schema import Model
     from specs.settings import Settings
 
@@ -30,8 +30,8 @@ def show(settings: Settings, text: str, variant: str, model: str | None) -> None
     steerhouse show kind
     steerhouse show kind --variant system_negative --model reference
     """  # noqa: D301 - click wants the character
-    from runners.model_argument import model_from_argument
-    from runners.show import answers, find, heading, messages_text
+    from runners.models.model_argument import model_from_argument
+    from runners.prompts.show import answers, find, heading, messages_text
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
@@ -48,10 +48,10 @@ def show(settings: Settings, text: str, variant: str, model: str | None) -> None
 
 def _as_model(spec: Model, shown: Shown, settings: Settings) -> None:
     """Print prompt and tokens of one model; what `run` would refuse is printed, then raised."""
-    from runners.own_system import fault
-    from runners.positions import TokenisedItem, tokenise
-    from runners.show import prompt_text, tokens
-    from runners.speaker import speaker
+    from runners.prompts.own_system import fault
+    from runners.prompts.positions import TokenisedItem, tokenise
+    from runners.prompts.show import prompt_text, tokens
+    from runners.prompts.speaker import speaker
     from specs.faults import Refused
 
     speaks = speaker(spec, settings)
@@ -74,7 +74,7 @@ def _as_model(spec: Model, shown: Shown, settings: Settings) -> None:
 
 
 def _warn_of_control_tokens(shown: Shown, speaks: Speaker) -> None:
-    from runners.encoding import control_tokens
+    from runners.prompts.encoding import control_tokens
 
     contents = [message["content"] for message in shown.row["messages"]]
     for token in control_tokens(speaks.tokenizer, contents):

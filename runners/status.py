@@ -45,8 +45,8 @@ def tell(settings: Settings, experiment: str | None) -> None:
 
 def _tell_kept(home: Path) -> None:
     """Say what `run --keep-activations` has left: it is the largest of what lies in a home."""
-    from runners.activations import sized
     from runners.console import say
+    from runners.fitting.activations import sized
 
     sizes = [file.stat().st_size for file in (home / "activations").glob("*.safetensors")]
     if sizes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runners.console import say
 
 if TYPE_CHECKING:
-    from runners.load import LoadedModel
+    from runners.models.load import LoadedModel
 
 
 @contextmanager

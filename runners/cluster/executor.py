@@ -9,19 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runners.budgets import Budgets
+from runners.campaign.budgets import Budgets
+from runners.campaign.executor import Result
 from runners.cluster.crew import Crew, Worker, cause
 from runners.cluster.holder import Done, Order, Task
 from runners.console import say
-from runners.executor import Result
 from specs.faults import Refused
 
 if TYPE_CHECKING:
-    from runners.asked import Run
-    from runners.budget import Budget
+    from runners.campaign.asked import Run
+    from runners.campaign.work import Block
     from runners.cluster.connection import Cluster
-    from runners.load import LoadedModel
-    from runners.work import Block
+    from runners.engine.budget import Budget
+    from runners.models.load import LoadedModel
     from specs.schema import Model
     from specs.settings import Settings
 

@@ -11,15 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runners.budget import Budget
-from runners.executor import checked
-from runners.guard import GuardedSweep
-from runners.measure import Cell, Measured, measure_block
+from runners.campaign.executor import checked
+from runners.engine.budget import Budget
+from runners.engine.guard import GuardedSweep
+from runners.engine.measure import Cell, Measured, measure_block
 
 if TYPE_CHECKING:
-    from runners.asked import Run
-    from runners.load import LoadedModel
-    from runners.positions import TokenisedItem
+    from runners.campaign.asked import Run
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
     from specs.schema import Model
     from specs.settings import Settings
 
@@ -84,7 +84,7 @@ class ModelHolder:
         """Load the model from this node's files.
 
         Raises:
-            Refused: what `runners.load.load` refuses.
+            Refused: what `runners.models.load.load` refuses.
         """
         if order.gpus == 0:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -92,8 +92,8 @@ class ModelHolder:
             os.chdir(order.folder)
         import torch
 
-        from runners.batches import default_tokens_per_batch
-        from runners.load import load
+        from runners.engine.batches import default_tokens_per_batch
+        from runners.models.load import load
 
         torch.set_num_threads(order.cpus)
         self.loaded = load(order.spec, _with_home(order.settings))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runners.draws import label_signs
+from runners.fitting.draws import label_signs
 
 
 def label_shuffled(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from runners.positions import TokenisedItem
+from runners.prompts.positions import TokenisedItem
 from tests.runners.families import VOCABULARY, random_items
 
 

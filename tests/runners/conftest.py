@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from builders.build import build
-from runners.bench import Bench
-from runners.load import LoadedModel, load
+from runners.campaign.bench import Bench
+from runners.models.load import LoadedModel, load
 from specs.catalog import Catalog
 from specs.settings import Settings
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from runners.chains import Sweep, sweep
-from runners.reference import Answer, measure
-from runners.replay import replay_sweep
+from runners.engine.chains import Sweep, sweep
+from runners.engine.reference import Answer, measure
+from runners.engine.replay import replay_sweep
 from tests.runners.families import CONFIGS, MIXED, REPLAYED_CONFIGS, random_births, tiny
 
 

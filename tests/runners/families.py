@@ -11,8 +11,8 @@ from typing import Any
 import torch
 import transformers
 
-from runners.ending import widen_ending
-from runners.positions import TokenisedItem
+from runners.models.ending import widen_ending
+from runners.prompts.positions import TokenisedItem
 
 LAYERS, WIDTH, VOCABULARY = 4, 48, 320
 MULTIPLIERS = (-1.5, 0.0, 0.7)
@@ -232,7 +232,7 @@ def _config(family: str) -> str:
 
 
 def stand_in(model: Any, dtype: torch.dtype = torch.float32) -> Any:
-    """Return what the engine needs of runners.load.LoadedModel."""
+    """Return what the engine needs of runners.models.load.LoadedModel."""
     text = model.config.get_text_config()
     widen_ending(model.to(dtype))
     return SimpleNamespace(

@@ -9,9 +9,9 @@ from typing import Any
 
 import duckdb
 
-from runners import execute
+from runners.campaign import execute
+from runners.campaign.step import Options, Outcome
 from runners.cluster.connection import Wanted
-from runners.step import Options, Outcome
 from specs.catalog import Catalog
 from specs.schema import Experiment
 from specs.settings import Settings

@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from runners.positions import TokenisedItem
+from runners.prompts.positions import TokenisedItem
 from tests.runners.families import stand_in
 
 FOLDER = Path(__file__).parents[3] / "shared" / "models" / "stories260k"

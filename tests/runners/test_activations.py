@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from runners.activations import ActivationFile, Shape
-from runners.ids import Fit
-from runners.leftovers import remove_leftovers, temporary
-from runners.training import Training
+from runners.campaign.ids import Fit
+from runners.campaign.leftovers import remove_leftovers, temporary
+from runners.fitting.activations import ActivationFile, Shape
+from runners.fitting.training import Training
 from specs.faults import Refused
 
 SHAPE = Shape(3, 5, 4)
@@ -111,7 +111,7 @@ def test_a_disk_without_room_is_named_before_anything_is_read(
 def test_a_file_that_cannot_become_large_enough_is_refused(tmp_path: Path) -> None:
     code = (
         "import resource; from pathlib import Path\n"
-        "from runners.activations import ActivationFile, Shape\n"
+        "from runners.fitting.activations import ActivationFile, Shape\n"
         "from specs.faults import Refused\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "try: ActivationFile.create(Path('home'), Shape(4, 100, 64), {})\n"

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from runners import answers as module
-from runners.answers import Head, answers, log_probabilities
-from runners.architecture import parts
+from runners.engine import answers as module
+from runners.engine.answers import Head, answers, log_probabilities
+from runners.models.architecture import parts
 from tests.runners.families import VOCABULARY, WIDTH, random_model, tiny
 
 torch.set_num_threads(1)

@@ -5,10 +5,10 @@ from typing import get_args
 import pytest
 import torch
 
-from runners.apart import read_apart
-from runners.extraction import read_activations
-from runners.families import REPLAYED
-from runners.reference import reference_activations
+from runners.engine.reference import reference_activations
+from runners.fitting.apart import read_apart
+from runners.fitting.extraction import read_activations
+from runners.models.families import REPLAYED
 from specs.faults import Refused
 from specs.schema import Read
 from tests.runners.families import MIXED, REPLAYED_CONFIGS, UNEQUAL, random_items, tiny
@@ -62,9 +62,9 @@ def test_no_chain_can_be_wrong_where_chains_are_known_to_be(name):
 
 
 def read_activations_by_chains(loaded):
-    from runners.masks import Stem
-    from runners.trunk import split
-    from runners.weave import weave
+    from runners.engine.masks import Stem
+    from runners.engine.trunk import split
+    from runners.engine.weave import weave
 
     assert loaded.model.config.model_type in REPLAYED
     with torch.inference_mode():

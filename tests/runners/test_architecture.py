@@ -2,8 +2,8 @@ import pytest
 import torch
 import transformers
 
-from runners.architecture import parts, way, why_not_exact
-from runners.families import FAMILIES, RECURRENT, REPLAYED
+from runners.models.architecture import parts, way, why_not_exact
+from runners.models.families import FAMILIES, RECURRENT, REPLAYED
 from specs.faults import Refused
 from tests.runners.families import (
     CONFIGS,

@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from runners import batches as module
-from runners.batches import batches, default_tokens_per_batch
+from runners.engine import batches as module
+from runners.engine.batches import batches, default_tokens_per_batch
 from tests.runners.families import random_items
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 2)), max_size=30)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from runners import bench as bench_
-from runners.bench import Bench
+from runners.campaign import bench as bench_
+from runners.campaign.bench import Bench
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from runners.budget import Budget, out_of_memory
-from runners.extraction import read_activations
-from runners.measure import Cell, measure_block
-from runners.reference_sweep import reference_sweep
+from runners.engine.budget import Budget, out_of_memory
+from runners.engine.measure import Cell, measure_block
+from runners.engine.reference_sweep import reference_sweep
+from runners.fitting.extraction import read_activations
 from specs.faults import Refused
 from tests.runners.families import MIXED, random_items, tiny
 
@@ -148,7 +148,7 @@ def test_a_block_holds_one_budget_in_all_of_its_scopes(said):
 
 
 def test_extraction_reads_all_anew_and_counts_once(said, monkeypatch):
-    from runners import extraction
+    from runners.fitting import extraction
 
     whole = read_activations(tiny("llama"), MIXED, 1000)
     own, heard = extraction._read_batch, []

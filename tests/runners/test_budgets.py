@@ -10,12 +10,12 @@ import duckdb
 import pytest
 import torch
 
-import runners.asked
-import runners.chains
-import runners.step
-from runners import execute
-from runners.budgets import Budgets
-from runners.step import Options
+import runners.campaign.asked
+import runners.campaign.step
+import runners.engine.chains
+from runners.campaign import execute
+from runners.campaign.budgets import Budgets
+from runners.campaign.step import Options
 from specs.catalog import Catalog
 from specs.schema import Experiment
 from specs.settings import Settings
@@ -66,7 +66,7 @@ class Memory:
         self.shapes: dict[str, list[list[str]]] = {}
         """Blocks in the order in which they were staged, by the batches they were made of."""
         self._now: list[list[str]] = []
-        own, stage = runners.chains.sweep, runners.step.Step._stage
+        own, stage = runners.engine.chains.sweep, runners.campaign.step.Step._stage
 
         def sweep(loaded: Any, items: Any, births: Any, scope: str) -> Any:
             if len(items) > self.room(len(self.shapes)):
@@ -84,8 +84,8 @@ class Memory:
             self._now.clear()
             stage(step, block, found, tables)
 
-        monkeypatch.setattr(runners.chains, "sweep", sweep)
-        monkeypatch.setattr(runners.step.Step, "_stage", staged)
+        monkeypatch.setattr(runners.engine.chains, "sweep", sweep)
+        monkeypatch.setattr(runners.campaign.step.Step, "_stage", staged)
 
 
 ASKED = Experiment.model_validate(
@@ -115,7 +115,7 @@ def test_resumed_after_running_out_of_memory_equals_undisturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after the halving, resumed where memory is plenty: the same batches, the same bits."""
-    monkeypatch.setattr(runners.asked, "BLOCK_ITEMS", 16)
+    monkeypatch.setattr(runners.campaign.asked, "BLOCK_ITEMS", 16)
     calm = Memory(monkeypatch)
     calm.room = lambda done: 1000 if done < 2 else 6
     run(tmp_path / "calm")
@@ -123,7 +123,7 @@ def test_resumed_after_running_out_of_memory_equals_undisturbed(
     assert len(largest) == 5
     assert min(largest[:2]) > 6 >= max(largest[2:])
     monkeypatch.undo()
-    monkeypatch.setattr(runners.asked, "BLOCK_ITEMS", 16)
+    monkeypatch.setattr(runners.campaign.asked, "BLOCK_ITEMS", 16)
     killed = Memory(monkeypatch)
     killed.room, killed.kill_after = calm.room, 2
     with pytest.raises(Killed):

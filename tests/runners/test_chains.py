@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from runners import chains, weave
-from runners.architecture import why_not_exact
-from runners.chains import sweep
-from runners.families import FAMILIES
-from runners.positions import TokenisedItem
+from runners.engine import chains, weave
+from runners.engine.chains import sweep
+from runners.engine.selfcheck import self_check, tolerance
+from runners.models.architecture import why_not_exact
+from runners.models.families import FAMILIES
+from runners.prompts.positions import TokenisedItem
 from runners.reference_model import build
 from runners.reference_model.design import questions
-from runners.selfcheck import self_check, tolerance
 from specs.faults import Refused
 from tests.runners.differences import largest_differences
 from tests.runners.families import (

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from runners.chat import TemplateRefused, chat_template, heard, prompts
-from runners.template_faults import template_faults
+from runners.prompts.chat import TemplateRefused, chat_template, heard, prompts
+from runners.prompts.template_faults import template_faults
 from specs.faults import Refused
 from specs.schema import Model
 from tests.runners import tokenizers

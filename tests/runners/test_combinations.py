@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runners.combinations import combinations
+from runners.campaign.combinations import combinations
 from specs.catalog import Catalog
 from specs.faults import Refused
 from specs.schema import Experiment

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from runners import device as module
-from runners.device import choose_device, choose_dtype, why_unsupported
+from runners.models import device as module
+from runners.models.device import choose_device, choose_dtype, why_unsupported
 from specs.faults import Refused
 from specs.schema import Model
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from runners import doctor_command
-from runners.doctor import SMALL_EFFECTS, Fact
 from runners.doctor_command import doctor
+from runners.models.doctor import SMALL_EFFECTS, Fact
 from specs.faults import Refused
 from specs.settings import Settings
 from tests.command import steerhouse

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runners.draws import gaussian_direction, label_signs
+from runners.fitting.draws import gaussian_direction, label_signs
 
 
 def test_directions_are_unit_and_keyed_by_everything() -> None:

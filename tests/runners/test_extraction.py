@@ -5,9 +5,9 @@ from typing import get_args
 import pytest
 import torch
 
-from runners.architecture import parts
-from runners.extraction import read_activations, read_into
-from runners.reference import reference_activations
+from runners.engine.reference import reference_activations
+from runners.fitting.extraction import read_activations, read_into
+from runners.models.architecture import parts
 from specs.faults import Refused
 from specs.schema import Read
 from tests.runners.families import (

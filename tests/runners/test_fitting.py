@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from runners import vectors
-from runners.bench import Bench
-from runners.derived import Draw
-from runners.fitting import Fitter
-from runners.reference import measure
+from runners.campaign.bench import Bench
+from runners.engine.reference import measure
+from runners.fitting import vectors
+from runners.fitting.derived import Draw
+from runners.fitting.fitter import Fitter
 from specs.catalog import Catalog
 from specs.faults import Refused
 from specs.schema import Method
@@ -119,7 +119,7 @@ def test_a_vector_of_another_tokenizer_is_refused(
     kind: Bench, method: Method, tmp_path: Path
 ) -> None:
     """Weights and width may agree where the tokens do not: the file says what it was fitted with."""
-    from runners.prepare import _provenance
+    from runners.campaign.prepare import _provenance
 
     provenance = _provenance(kind.loaded)
     assert len(provenance["model.tokenizer_sha256"]) == 64
@@ -134,7 +134,7 @@ def test_a_vector_of_another_tokenizer_is_refused(
 
 
 def test_padding_does_not_change_what_a_tokenizer_is(kind: Bench) -> None:
-    from runners.encoding import tokenizer_sha256
+    from runners.prompts.encoding import tokenizer_sha256
 
     tokenizer = kind.loaded.tokenizer
     before = tokenizer_sha256(tokenizer)
@@ -204,7 +204,7 @@ def test_resamples_vary_as_the_bootstrap_says(fitter: Fitter, method: Method) ->
 
 
 def test_resamples_do_not_depend_on_the_order_of_items() -> None:
-    from runners.draws import resampled_rows
+    from runners.fitting.draws import resampled_rows
 
     questions = ["a", "a", "b", "c", "c", "d"]
     rows = resampled_rows(questions, 0, 3)

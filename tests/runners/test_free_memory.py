@@ -1,7 +1,7 @@
 import torch
 
-from runners import free_memory as module
-from runners.free_memory import free_memory
+from runners.models import free_memory as module
+from runners.models.free_memory import free_memory
 
 CPU = torch.device("cpu")
 

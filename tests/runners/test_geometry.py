@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist, pdist
 
-from runners.geometry import geometry
+from runners.fitting.geometry import geometry
 from runners.methods.mean_difference import mean_difference
 
 

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import runners.chains
-import runners.replay
-from runners.bench import Bench
-from runners.chains import Sweep, sweep
-from runners.guard import GuardedSweep
-from runners.reference_sweep import reference_sweep
-from runners.replay import replay_sweep
-from runners.ways import ways
+import runners.engine.chains
+import runners.engine.replay
+from runners.campaign.bench import Bench
+from runners.engine.chains import Sweep, sweep
+from runners.engine.guard import GuardedSweep
+from runners.engine.reference_sweep import reference_sweep
+from runners.engine.replay import replay_sweep
+from runners.engine.ways import ways
 from specs.faults import Refused
 from tests.runners.families import (
     MIXED,
@@ -71,8 +71,8 @@ def test_each_scope_and_number_of_chains_is_checked_by_itself(kind: Bench, birth
 
 def test_checks_are_few_and_on_the_longest_batch_of_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three blocks of many batches: one comparison a scope, and one more for a longer prompt."""
-    from runners import selfcheck
-    from runners.measure import Cell, measure_block
+    from runners.engine import selfcheck
+    from runners.engine.measure import Cell, measure_block
 
     loaded, lengths = tiny("llama"), []
     own = selfcheck.self_check
@@ -114,7 +114,7 @@ def test_wrong_chains_fall_back_to_replays(
     wrong: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runners.chains, "sweep", spoil(sweep, wrong))
+    monkeypatch.setattr(runners.engine.chains, "sweep", spoil(sweep, wrong))
     said: list[str] = []
     guarded = GuardedSweep("unit", said.append)
     items = some(kind)
@@ -134,8 +134,8 @@ def test_wrong_replays_fall_back_to_the_reference_path(
     births,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runners.chains, "sweep", spoil(sweep, 0.1))
-    monkeypatch.setattr(runners.replay, "replay_sweep", spoil(replay_sweep, 0.1))
+    monkeypatch.setattr(runners.engine.chains, "sweep", spoil(sweep, 0.1))
+    monkeypatch.setattr(runners.engine.replay, "replay_sweep", spoil(replay_sweep, 0.1))
     said: list[str] = []
     guarded = GuardedSweep("unit", said.append)
     items = some(kind)
@@ -154,7 +154,7 @@ def test_scopes_that_touch_the_prompt_are_replayed_and_checked(
     births,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runners.chains, "sweep", None)
+    monkeypatch.setattr(runners.engine.chains, "sweep", None)
     guarded = GuardedSweep("unit", pytest.fail)
     items = some(kind)
     for scope in ("all", "prompt"):

@@ -3,8 +3,8 @@ import contextlib
 import pytest
 import torch
 
-from runners.architecture import parts
-from runners.chains import sweep
+from runners.engine.chains import sweep
+from runners.models.architecture import parts
 from specs.faults import Refused
 from tests.runners.families import (
     LAYERS,

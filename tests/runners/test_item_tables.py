@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from runners.bench import Bench
-from runners.rows import item_tables
+from runners.campaign.bench import Bench
+from runners.campaign.rows import item_tables
 from warehouse.relations import arrow_schema, arrow_table
 
 

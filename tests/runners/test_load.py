@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from runners.load import LoadedModel, load
-from runners.speaker import speaker
+from runners.models.load import LoadedModel, load
+from runners.prompts.speaker import speaker
 from specs.faults import Refused
 from specs.schema import Model
 from specs.settings import Settings

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from runners.masks import Stem, chain_mask, open_mask
+from runners.engine.masks import Stem, chain_mask, open_mask
 
 BOTH = {
     "bool": lambda m: m,

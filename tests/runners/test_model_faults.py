@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runners.load import load
-from runners.model_argument import model_from_argument
-from runners.model_faults import faults, known_layers, variant_faults
+from runners.models.load import load
+from runners.models.model_argument import model_from_argument
+from runners.models.model_faults import faults, known_layers, variant_faults
 from specs.catalog import Catalog
 from specs.faults import Refused
 from specs.schema import Model
@@ -124,7 +124,7 @@ def test_layers_are_known_where_the_configuration_is_at_hand(toy):
 
 def test_check_does_not_import_torch(toy):
     code = (
-        "import sys; from runners.model_faults import faults, known_layers, variant_faults;"
+        "import sys; from runners.models.model_faults import faults, known_layers, variant_faults;"
         "from specs.schema import Model; from specs.settings import Settings;"
         f"spec = Model(name='toy', folder={str(toy)!r});"
         "assert faults(spec, Settings(), False) == ([], []);"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runners import file_hashes, model_faults
-from runners.model_files import about, locate, revision, weight_files
+from runners.models import file_hashes, model_faults
+from runners.models.model_files import about, locate, revision, weight_files
 from specs.faults import Refused
 from specs.identity import sha256
 from specs.schema import Model

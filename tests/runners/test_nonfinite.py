@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from runners.architecture import parts
-from runners.chains import sweep
-from runners.nonfinite import refuse_nonfinite
+from runners.engine.chains import sweep
+from runners.engine.nonfinite import refuse_nonfinite
+from runners.models.architecture import parts
 from specs.faults import Refused
 from tests.runners.families import (
     MIXED,

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from runners.chains import sweep
-from runners.extraction import read_activations
-from runners.load import load
-from runners.offload import is_offloaded, spread
-from runners.reference import reference_activations
-from runners.replay import replay_sweep
-from runners.selfcheck import tolerance
+from runners.engine.chains import sweep
+from runners.engine.reference import reference_activations
+from runners.engine.replay import replay_sweep
+from runners.engine.selfcheck import tolerance
+from runners.fitting.extraction import read_activations
+from runners.models.load import load
+from runners.models.offload import is_offloaded, spread
 from specs.faults import Refused
 from specs.schema import Model
 from specs.settings import Settings

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runners.own_system import fault, own_text
+from runners.prompts.own_system import fault, own_text
 from specs.schema import Model
 from tests.runners import tokenizers
 

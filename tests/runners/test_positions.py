@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runners import positions
-from runners.encoding import control_tokens, encode
-from runners.positions import TokenisedItem, Unfit, tokenise, tokenise_rows
-from runners.speaker import Speaker, speaker
+from runners.prompts import positions
+from runners.prompts.encoding import control_tokens, encode
+from runners.prompts.positions import TokenisedItem, Unfit, tokenise, tokenise_rows
+from runners.prompts.speaker import Speaker, speaker
 from specs.faults import Refused
 from specs.schema import Model, Variant
 from specs.settings import Settings

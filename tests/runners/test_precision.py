@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from runners.answers import Head
-from runners.architecture import parts
-from runners.chains import sweep
-from runners.ending import widen_ending
-from runners.extraction import read_activations
-from runners.reference import reference_activations
-from runners.replay import replay_sweep
-from runners.selfcheck import tolerance
+from runners.engine.answers import Head
+from runners.engine.chains import sweep
+from runners.engine.reference import reference_activations
+from runners.engine.replay import replay_sweep
+from runners.engine.selfcheck import tolerance
+from runners.fitting.extraction import read_activations
+from runners.models.architecture import parts
+from runners.models.ending import widen_ending
 from tests.runners.differences import one_by_one
 from tests.runners.families import (
     MIXED,

@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, strategies as st
 from transformers import DynamicCache
 
-from runners import prefix
-from runners.architecture import parts
-from runners.chains import sweep
-from runners.extraction import read_activations
-from runners.prefix import begin, common_length, sharing
-from runners.selfcheck import tolerance
+from runners.engine import prefix
+from runners.engine.chains import sweep
+from runners.engine.prefix import begin, common_length, sharing
+from runners.engine.selfcheck import tolerance
+from runners.fitting.extraction import read_activations
+from runners.models.architecture import parts
 from tests.runners.differences import largest_differences
 from tests.runners.families import (
     CONFIGS,

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from runners import quantisation as module
-from runners.answers import Head
-from runners.architecture import way
-from runners.chains import sweep
-from runners.load import load
-from runners.quantisation import quantisation_faults
-from runners.replay import replay_sweep
-from runners.selfcheck import arithmetic, tolerance
+from runners.engine.answers import Head
+from runners.engine.chains import sweep
+from runners.engine.replay import replay_sweep
+from runners.engine.selfcheck import arithmetic, tolerance
+from runners.models import quantisation as module
+from runners.models.architecture import way
+from runners.models.load import load
+from runners.models.quantisation import quantisation_faults
 from specs.faults import Refused
 from specs.schema import Model
 from specs.settings import Settings

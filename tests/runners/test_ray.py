@@ -15,13 +15,13 @@ import psutil
 import pytest
 import torch
 
-from runners import asked
+from runners.campaign import asked
 from runners.cluster import executor
 from runners.cluster.connection import Size, Wanted, connected
 from runners.cluster.crew import Crew, Worker
 from runners.cluster.executor import OnCluster
 from runners.cluster.holder import About, ModelHolder, Task
-from runners.reference_sweep import reference_sweep
+from runners.engine.reference_sweep import reference_sweep
 from specs.faults import Refused
 from tests.command import STEERHOUSE, steerhouse
 from tests.runners import ray_cluster, toy_models

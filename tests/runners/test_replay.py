@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from runners import replay
-from runners.architecture import parts
-from runners.chains import sweep
-from runners.families import REPLAYED
-from runners.forwards import tails
-from runners.replay import replay_sweep
-from runners.resume import steered_positions
-from runners.selfcheck import tolerance
+from runners.engine import replay
+from runners.engine.chains import sweep
+from runners.engine.forwards import tails
+from runners.engine.replay import replay_sweep
+from runners.engine.resume import steered_positions
+from runners.engine.selfcheck import tolerance
+from runners.models.architecture import parts
+from runners.models.families import REPLAYED
 from tests.runners.differences import largest_differences
 from tests.runners.families import (
     CONFIGS,

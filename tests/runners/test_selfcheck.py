@@ -4,9 +4,9 @@ import pytest
 import torch
 import transformers
 
-from runners.chains import sweep
-from runners.families import REPLAYED
-from runners.selfcheck import self_check, tolerance
+from runners.engine.chains import sweep
+from runners.engine.selfcheck import self_check, tolerance
+from runners.models.families import REPLAYED
 from tests.runners.families import MIXED, random_births, random_items, stand_in, tiny
 
 torch.set_num_threads(1)

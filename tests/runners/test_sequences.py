@@ -8,22 +8,29 @@ from dataclasses import replace
 import pytest
 import torch
 
-from runners import chains, prefix, weave
-from runners.answers import Answers
-from runners.architecture import parts
-from runners.batches import batches
-from runners.chains import sweep
-from runners.extraction import read_activations
-from runners.guard import GuardedSweep
-from runners.reference import measure, reference_activations
-from runners.reference_sweep import reference_sweep
-from runners.replay import replay_sweep
-from runners.resume import steered_positions
-from runners.selfcheck import tolerance
-from runners.sequences import Side, Told, joined
+from runners.engine import chains, prefix, weave
+from runners.engine.answers import Answers
+from runners.engine.batches import batches
+from runners.engine.chains import sweep
+from runners.engine.guard import GuardedSweep
+from runners.engine.reference import measure, reference_activations
+from runners.engine.reference_sweep import reference_sweep
+from runners.engine.replay import replay_sweep
+from runners.engine.resume import steered_positions
+from runners.engine.selfcheck import tolerance
+from runners.engine.sequences import Side, Told, joined
+from runners.fitting.extraction import read_activations
+from runners.models.architecture import parts
 from tests.runners.completions import UNEQUAL, several
 from tests.runners.differences import largest_differences
-from tests.runners.families import CONFIGS, MIXED, random_births, random_model, stand_in, tiny
+from tests.runners.families import (
+    CONFIGS,
+    MIXED,
+    random_births,
+    random_model,
+    stand_in,
+    tiny,
+)
 
 LATE = ("answer", "decision")
 SCOPES = (*LATE, "prompt", "all")

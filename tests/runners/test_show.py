@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from builders.dataset import open_built
 from runners import show_command
-from runners.show import Token
+from runners.prompts.show import Token
 from runners.show_command import show
 from specs.faults import Refused
 from specs.settings import Settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from runners.fitting.stability import DRAWS, _halves, stability
 from runners.methods.mean_difference import mean_difference
-from runners.stability import DRAWS, _halves, stability
 
 
 def refitted(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from runners import extraction
-from runners.bench import Bench
-from runners.derived import Draw
-from runners.fitting import Fitter
-from runners.reference import reference_activations
-from runners.shelf import Place, Shelf
-from runners.training import TrainingReader
+from runners.campaign.bench import Bench
+from runners.engine.reference import reference_activations
+from runners.fitting import extraction
+from runners.fitting.derived import Draw
+from runners.fitting.fitter import Fitter
+from runners.fitting.shelf import Place, Shelf
+from runners.fitting.training import TrainingReader
 from specs.catalog import Catalog
 from specs.faults import Refused
 from specs.schema import MeanDifference, Read
@@ -183,7 +183,7 @@ def test_a_run_killed_while_it_reads_is_cleaned_up_and_repeated(
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     # Started with its reading held up at the first batch, so that the kill finds it there.
     hold = (
-        "import sys, time, runpy; import runners.extraction as e; own = e._read_batch\n"
+        "import sys, time, runpy; import runners.fitting.extraction as e; own = e._read_batch\n"
         "def held(*a): own(*a); time.sleep(60)\n"
         "e._read_batch = held; sys.argv = sys.argv[1:]; runpy.run_module('steerhouse', "
         "run_name='__main__')"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from runners import verdict
-from runners.guard import GuardedSweep
-from runners.selfcheck import Check, tolerance
-from runners.verdict import judged, routes, tell
+from runners.campaign import verdict
+from runners.campaign.verdict import judged, routes, tell
+from runners.engine.guard import GuardedSweep
+from runners.engine.selfcheck import Check, tolerance
 from specs.faults import Refused
 from tests.runners.families import CONFIGS, MIXED, random_births, tiny
 
@@ -90,7 +90,9 @@ def test_the_guard_lets_a_router_tip_once(
     def check(index: int) -> Check:
         return Check(0, 1, 0, 1.0 + (index < wrong), 1.0, 5.0)
 
-    monkeypatch.setattr("runners.selfcheck.self_check", lambda *_: [check(i) for i in range(8)])
+    monkeypatch.setattr(
+        "runners.engine.selfcheck.self_check", lambda *_: [check(i) for i in range(8)]
+    )
     guarded = GuardedSweep("unit", lambda line: None)
     loaded = tiny(name)
     assert tolerance(loaded.dtype, 5.0) < 1

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from runners.asked import Asked, Run, Unit
-from runners.bench import Bench
-from runners.estimate import block_weights, head_weights
-from runners.fitting import Fitter
-from runners.work import Block, Done, blocks
+from runners.campaign.asked import Asked, Run, Unit
+from runners.campaign.bench import Bench
+from runners.campaign.estimate import block_weights, head_weights
+from runners.campaign.work import Block, Done, blocks
+from runners.fitting.fitter import Fitter
 from specs.catalog import Catalog
 
 
@@ -76,7 +76,7 @@ def bound(block: Block, chain: int) -> float:
 
 @pytest.fixture
 def no_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runners.prefix.WORTH", {"cpu": 10**9})
+    monkeypatch.setattr("runners.engine.prefix.WORTH", {"cpu": 10**9})
 
 
 @pytest.mark.usefixtures("no_sharing")
@@ -99,7 +99,7 @@ def test_steering_the_whole_prompt_costs_the_whole_prompt(kind: Bench, run: Run)
 def test_a_model_that_is_replayed_pays_the_whole_prompt_in_every_scope(
     kind: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runners.work.ways", lambda *_: ("replay", "reference"))
+    monkeypatch.setattr("runners.campaign.work.ways", lambda *_: ("replay", "reference"))
     (late,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
     share = 2 * (kind.loaded.n_layers - 1 - 3) / kind.loaded.n_layers
     whole = sum(item.decision + 1 for item in late.items)
@@ -121,8 +121,8 @@ def test_every_scope_sends_the_prompts_through_once_more(kind: Bench, run: Run) 
 
 def test_what_is_planned_is_what_goes_through(kind: Bench, run: Run) -> None:
     """The tokens of a block by chains are counted as the model meets them, padding aside."""
-    from runners.chains import sweep
-    from runners.measure import measure_block
+    from runners.engine.chains import sweep
+    from runners.engine.measure import measure_block
 
     (block,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
     assert block.prompt_tokens() < sum(item.decision + 1 for item in block.items)

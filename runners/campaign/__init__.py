@@ -1,0 +1,1 @@
+"""One experiment on one model: planned, done step by step, staged, verified."""

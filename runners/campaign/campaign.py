@@ -1,0 +1,271 @@
+"""One experiment on one model: fit, choose layers, sweep; each step goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runners.campaign.asked import Asked, Run, Unit
+from runners.campaign.bench import Bench
+from runners.campaign.combinations import Combination
+from runners.console import say
+from runners.fitting.derived import RESAMPLE, Draw
+from runners.fitting.fitter import Fitter
+from runners.fitting.norms import BASE
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    from runners.fitting.vectors import SteeringVector
+    from runners.models.load import LoadedModel
+    from specs.catalog import Catalog
+    from specs.schema import Experiment
+    from specs.settings import Settings
+
+
+@dataclass
+class Campaign:
+    """What one experiment asks of one model."""
+
+    experiment: Experiment
+    combinations: list[Combination]
+    loaded: LoadedModel
+    benches: dict[str, Bench]
+    fitters: dict[str, Fitter]
+    catalog: Catalog
+    settings: Settings
+    _vectors: dict[tuple[str, str, str, str | None, int], SteeringVector] = field(
+        default_factory=dict
+    )
+    _choices: dict[Combination, Combination] = field(default_factory=dict)
+    _chosen: dict[Combination, int] = field(default_factory=dict)
+    _derived: dict[tuple[str, int, int], list[SteeringVector]] = field(default_factory=dict)
+
+    # Names -----------------------------------------------------------------------------------
+
+    @property
+    def wants_layer(self) -> bool:
+        """Whether something is measured at one chosen layer only."""
+        asked = self.experiment
+        derived = asked.nulls.random + asked.nulls.label_shuffled + asked.resamples
+        return asked.layers == "best" or derived > 0
+
+    @property
+    def chooses(self) -> bool:
+        """Whether that layer must be chosen on validation first; one candidate needs no choice."""
+        return self.wants_layer and len(self.layers) > 1
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The candidate layers.
+
+        Raises:
+            Refused: a layer that the model does not have.
+        """
+        n_layers = self.loaded.n_layers
+        if isinstance(self.experiment.layers, str):
+            return tuple(range(n_layers))
+        wrong = [layer for layer in self.experiment.layers if not 0 <= layer < n_layers]
+        if wrong:
+            raise Refused(
+                f"experiment {self.experiment.name}: layer {wrong[0]} is out of range, model "
+                f"{self.loaded.spec.name} has layers 0 to {n_layers - 1}"
+            )
+        return tuple(dict.fromkeys(self.experiment.layers))
+
+    # Vectors and runs ------------------------------------------------------------------------
+
+    def vector(self, combination: Combination) -> SteeringVector:
+        """Return the vector of a combination, fitted once."""
+        key = _fit_key(combination)
+        if key not in self._vectors:
+            self._fit(combination.concept, combination.fit_variant)
+        return self._vectors[key]
+
+    def _fit(self, concept: str, variant: str) -> None:
+        """Make all vectors that are fitted on the same prompts, which are read once for them."""
+        fitter = self.fitters[concept]
+        alike = [c for c in self.combinations if (c.concept, c.fit_variant) == (concept, variant)]
+        for c in alike:
+            spec = self.catalog.get("methods", c.method)
+            key = _fit_key(c)
+            if key not in self._vectors:
+                self._vectors[key] = fitter.vector(spec, variant, c.norm, c.seed)
+        fitter.release(keep=self._drawn_from(concept))
+
+    def _drawn_from(self, concept: str) -> set[str]:
+        """Return the fit variants whose training activations nulls and resamples will need."""
+        if not self.experiment.nulls.label_shuffled + self.experiment.resamples:
+            return set()
+        return {self._chooser(c).fit_variant for c in self.combinations if c.concept == concept}
+
+    def close(self) -> None:
+        """Let go of all training activations."""
+        for fitter in self.fitters.values():
+            fitter.release()
+
+    def vectors(self) -> list[SteeringVector]:
+        """Return every vector made so far, the base vectors of norms included."""
+        bases = [vector for fitter in self.fitters.values() for vector in fitter.made()]
+        derived = [vector for group in self._derived.values() for vector in group]
+        return [*bases, *self._vectors.values(), *derived]
+
+    def run(self, combination: Combination, vector: SteeringVector | None = None) -> Run:
+        """Return the run of a combination, or of `vector` (a null) in its place."""
+        return Run.of(
+            self.benches[combination.concept],
+            combination.variant,
+            vector or self.vector(combination),
+            combination.operator,
+            combination.scope,
+        )
+
+    # Steps -----------------------------------------------------------------------------------
+
+    def first_step(self) -> list[Unit]:
+        """Return the validation sweep that chooses layers; everything, where nothing is chosen."""
+        if not self.chooses:
+            return self.second_step(self._undisputed())
+        best_only = self.experiment.layers == "best"
+        extra = [] if best_only or "validation" not in self.experiment.splits else self.combinations
+        pairs = [
+            (c, Asked(self.run(c), "validation", layer, self._multipliers()))
+            for c in dict.fromkeys([*self.choosers(), *extra])
+            for layer in self._all_layers(c)
+        ]
+        return self._units(pairs)
+
+    def second_step(self, best: dict[str, int]) -> list[Unit]:
+        """Return the reported sweep with what rides along; `best` maps choosing run_id -> layer."""
+        for combination in self.combinations:
+            run_id = self.run(self._chooser(combination)).run_id
+            if run_id in best:
+                self._chosen[combination] = best[run_id]
+        unchosen = [c for c in self.combinations if c not in self._chosen and self.wants_layer]
+        for concept, method in dict.fromkeys((c.concept, c.method) for c in unchosen):
+            say(
+                f"Warning: concept {concept}, method {method}: no layer can be chosen, for the "
+                "vectors are degenerate at each of them, or validation has no slope there (it "
+                "needs items, and 3 multipliers within 1.5, 0 included); nothing rides along for "
+                "it, and `layers: best` reports nothing"
+            )
+        layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
+        fitted = self._asked_fitted(self.experiment.splits, layers)
+        derived = self._asked_derived()
+        self.close()
+        return self._units([*fitted, *derived])
+
+    def _undisputed(self) -> dict[str, int]:
+        """Return run_id -> the only candidate layer, where its vector is not degenerate."""
+        if not self.wants_layer:
+            return {}
+        (layer,) = self.layers
+        return {
+            self.run(c).run_id: layer
+            for c in self.choosers()
+            if layer in self._all_layers(c) and not self.vector(c).degenerate(layer)
+        }
+
+    def choosing_runs(self) -> list[str]:
+        """Return the run_ids whose validation slopes choose the layers."""
+        return [self.run(c).run_id for c in self.choosers()]
+
+    def choosers(self) -> list[Combination]:
+        """Return the combinations whose validation slopes choose the layers."""
+        return list(dict.fromkeys(self._chooser(c) for c in self.combinations))
+
+    def _chooser(self, combination: Combination) -> Combination:
+        """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`).
+
+        Among those that differ in their variants only: fitted and evaluated on base, or on the
+        first variants by name, as the view best_layer has it.
+        """
+        if not self._choices:
+            for c in sorted(self.combinations, key=_base_first):
+                self._choices.setdefault(c._replace(fit_variant="", variant=""), c)
+        return self._choices[combination._replace(fit_variant="", variant="")]
+
+    def _all_layers(self, combination: Combination) -> Iterable[int]:
+        """Return the candidate layers that the combination's vector has a direction at."""
+        directions = self.vector(combination).directions
+        asked = self.layers
+        missing = [layer for layer in asked if layer not in directions]
+        if missing and not isinstance(self.experiment.layers, str):
+            raise Refused(
+                f"method {combination.method}: holds no vector for layer {missing[0]}; it has "
+                f"{', '.join(map(str, sorted(directions)))}"
+            )
+        return [layer for layer in asked if layer in directions]
+
+    def _chosen_layer(self, combination: Combination) -> Iterable[int]:
+        return [self._chosen[combination]] if combination in self._chosen else []
+
+    def _multipliers(self) -> tuple[float, ...]:
+        return tuple(dict.fromkeys(self.experiment.multipliers))
+
+    def _asked_fitted(self, splits: Sequence[str], layers: Any) -> list[tuple[Combination, Asked]]:
+        return [
+            (c, Asked(self.run(c), split, layer, self._multipliers()))
+            for c in self.combinations
+            for split in splits
+            for layer in layers(c)
+        ]
+
+    def _asked_derived(self) -> list[tuple[Combination, Asked]]:
+        """Nulls and resamples of the vector that chose the layer, on every evaluation variant."""
+        reported = [split for split in self.experiment.splits if split != "validation"]
+        pairs = []
+        for c in self.combinations:
+            if c.fit_variant != self._chooser(c).fit_variant or c not in self._chosen:
+                continue
+            layer = self._chosen[c]
+            for vector in self._derived_of(c, layer):
+                run = self.run(c, vector)
+                for split in reported or self.experiment.splits:
+                    pairs.append((c, Asked(run, split, layer, self._multipliers())))
+        return pairs
+
+    def _derived_of(self, combination: Combination, layer: int) -> list[SteeringVector]:
+        """Return the nulls and resamples of a combination's vector, drawn once."""
+        parent = self.vector(combination)
+        key = (parent.vector_id, layer, combination.seed)
+        if key not in self._derived:
+            counts = {
+                "random": self.experiment.nulls.random,
+                # A vector from a file has no labels to shuffle and no items to draw.
+                "label_shuffled": self.experiment.nulls.label_shuffled if parent.fits else 0,
+                RESAMPLE: self.experiment.resamples if parent.fits else 0,
+            }
+            draws = [
+                Draw(kind, layer, combination.seed, number)
+                for kind, count in counts.items()
+                for number in range(count)
+            ]
+            fitter = self.fitters[combination.concept]
+            self._derived[key] = fitter.derived(parent, combination.fit_variant, draws)
+        return self._derived[key]
+
+    def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
+        """Gather what is asked of the same prompts; two names of one evaluation are one unit."""
+        units: dict[str, Unit] = {}
+        for combination, one in pairs:
+            bench = self.benches[combination.concept]
+            unit = units.setdefault(
+                one.run.evaluation_id, Unit(bench, combination.variant, [], self.experiment.limit)
+            )
+            unit.asked.append(one)
+        for unit in units.values():
+            unit.asked = list(dict.fromkeys(unit.asked))
+        return list(units.values())
+
+
+def _fit_key(combination: Combination) -> tuple[str, str, str, str | None, int]:
+    """Return what tells vectors apart; operators, scopes and evaluation variants do not."""
+    c = combination
+    return c.concept, c.method, c.fit_variant, c.norm, c.seed
+
+
+def _base_first(combination: Combination) -> tuple[bool, str, bool, str]:
+    """Sort what is fitted, then what is evaluated, on base before the others, those by name."""
+    fit, evaluated = combination.fit_variant, combination.variant
+    return fit != BASE, fit, evaluated != BASE, evaluated

@@ -1,0 +1,160 @@
+"""Run an experiment: plan, fit, choose, sweep, stage, ingest; interrupted, it goes on there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from runners.campaign import experiment_faults, prepare
+from runners.campaign.budgets import Budgets
+from runners.campaign.combinations import Combination, combinations
+from runners.campaign.execution import execution_row
+from runners.campaign.executor import Executor, Local
+from runners.campaign.leftovers import remove_leftovers
+from runners.campaign.step import Options, Outcome, Step, take_in
+from runners.console import say
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    from builders.dataset import BuiltDataset
+    from runners.campaign.campaign import Campaign
+    from runners.cluster.connection import Cluster
+    from specs.catalog import Catalog
+    from specs.schema import Experiment
+    from specs.settings import Settings
+
+
+def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog) -> None:
+    """Refuse experiments whose parts do not agree, before any of them is begun."""
+    faults = [
+        fault
+        for experiment in experiments
+        for fault in experiment_faults.faults(
+            experiment, combinations(experiment, catalog), catalog
+        )
+    ]
+    if faults:
+        raise Refused(*faults)
+
+
+def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: Options) -> Outcome:
+    """Measure what `experiment` asks and the warehouse lacks.
+
+    Raises:
+        Refused: anything a user can mend, before work starts where it can be known by then.
+    """
+    refuse_faulty([experiment], catalog)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with _cluster(options) as cluster:
+        return _run(experiment, catalog, settings, options, cluster)
+
+
+@contextmanager
+def _cluster(options: Options) -> Iterator[Cluster | None]:
+    """Connect to the cluster that the command asks for, before anything else is done."""
+    if options.cluster is None:
+        yield None
+        return
+    from runners.cluster.connection import connected
+
+    with connected(options.cluster) as cluster:
+        cluster.fitting()
+        yield cluster
+
+
+def _run(
+    experiment: Experiment,
+    catalog: Catalog,
+    settings: Settings,
+    options: Options,
+    cluster: Cluster | None,
+) -> Outcome:
+    """Do one model after the other."""
+    remove_leftovers(settings.home)
+    take_in(settings)
+    asked = combinations(experiment, catalog)
+    datasets = prepare.build_datasets(asked, catalog, settings)
+    outcome = Outcome()
+    models = list(dict.fromkeys(c.model for c in asked))
+    for turn, model in enumerate(models, 1):
+        outcome.models_left = len(models) - turn
+        of_model = [c for c in asked if c.model == model]
+        _run_model(experiment, of_model, datasets, catalog, settings, options, cluster, outcome)
+    return outcome
+
+
+def _run_model(
+    experiment: Experiment,
+    asked: list[Combination],
+    datasets: dict[str, BuiltDataset],
+    catalog: Catalog,
+    settings: Settings,
+    options: Options,
+    cluster: Cluster | None,
+    outcome: Outcome,
+) -> None:
+    """Load one model, do its part, and let go of it before the next is loaded."""
+    from runners.models.load import load
+
+    loaded = load(catalog.get("models", asked[0].model), settings)
+    say(f"model {asked[0].model}: {loaded.reasons['device']}; {loaded.reasons['dtype']}")
+    budgets = Budgets.kept(settings.home, loaded, options.tokens_per_batch)
+    campaign = prepare.campaign(
+        experiment,
+        asked,
+        loaded,
+        datasets,
+        catalog,
+        settings,
+        budgets,
+        options.dry_run,
+        options.keep_activations,
+    )
+    executor: Executor = Local(loaded, budgets, options.engine)
+    if cluster is not None:
+        from runners.cluster.executor import OnCluster
+
+        executor = OnCluster(cluster, loaded, settings, options.tokens_per_batch)
+    with closing(executor), closing(campaign):
+        _run_campaign(campaign, executor, options, outcome)
+
+
+def _run_campaign(
+    campaign: Campaign, executor: Executor, options: Options, outcome: Outcome
+) -> None:
+    """Do all steps of one model."""
+    unfit = prepare.unfit(campaign)
+    loaded = campaign.loaded
+    execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
+    step = Step(campaign, executor, options, execution, unfit)
+    units = campaign.first_step()
+    name = "choosing layers on validation" if campaign.chooses else "sweep"
+    step.do(name, units, outcome, whole_plan=not campaign.chooses)
+    if campaign.chooses and not options.dry_run:
+        best = _best(campaign)
+        units = campaign.second_step(best)
+        step.do("reported sweep with nulls", units, outcome, whole_plan=True)
+    elif campaign.chooses:
+        say("the reported sweep is planned once the layers are chosen")
+    if options.verify and not options.dry_run:
+        step.verify(units)
+    outcome.fitted += sum(fitter.n_fitted for fitter in campaign.fitters.values())
+
+
+def _best(campaign: Campaign) -> dict[str, int]:
+    """Return run_id -> the candidate layer with the largest validation steerability."""
+    from warehouse import queries
+    from warehouse.connect import connect
+
+    with connect(campaign.settings.home) as connection:
+        found = queries.rows(
+            connection,
+            "layer_choice",
+            run_ids=campaign.choosing_runs(),
+            layers=list(campaign.layers),
+            multipliers=list(campaign.experiment.multipliers),
+            limit=campaign.experiment.limit,
+        )
+    return dict(found)

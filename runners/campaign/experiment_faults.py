@@ -1,0 +1,90 @@
+"""What an experiment's parts do not agree on, found before any work and without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from specs.faults import Refused
+from specs.schema import LabelShuffled, Random, VectorFile
+
+if TYPE_CHECKING:
+    from runners.campaign.combinations import Combination
+    from specs.catalog import Catalog
+    from specs.schema import Experiment
+
+WINDOW = 1.5
+"""Slopes are fitted over multipliers up to this (DESIGN 1)."""
+POINTS = 3
+"""Fewest multipliers of a slope, 0 included, which is always there for operator add."""
+
+
+def faults(experiment: Experiment, asked: Sequence[Combination], catalog: Catalog) -> list[str]:
+    """Return what is wrong whatever the models are, a line each."""
+    return [*_null_methods(experiment, asked, catalog), *_too_few_multipliers(experiment)]
+
+
+def file_faults(
+    experiment: Experiment,
+    methods: Sequence[str],
+    catalog: Catalog,
+    n_layers: int,
+    d_model: int | None,
+) -> list[str]:
+    """Return which vector files among `methods` do not fit a model, or lack a layer that is listed.
+
+    `d_model` null leaves the width out.
+    """
+    from runners.methods.vector_layout import layout
+
+    found = []
+    for name in methods:
+        spec = catalog.get("methods", name)
+        if not isinstance(spec, VectorFile):
+            continue
+        try:
+            layers = layout(spec, n_layers, d_model)
+        except Refused as refused:
+            found += [f"method {name}: {fault}" for fault in refused.faults]
+            continue
+        found += [
+            f"experiment {experiment.name}: method {name} holds no vector for layer {layer}; it "
+            f"has {', '.join(map(str, sorted(layers)))}"
+            for layer in ([] if isinstance(experiment.layers, str) else experiment.layers)
+            if layer not in layers
+        ]
+    return found
+
+
+def _null_methods(
+    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog
+) -> list[str]:
+    """Return the nulls that are asked for as if they were methods."""
+    found = []
+    for name in dict.fromkeys(c.method for c in asked):
+        method = catalog.get("methods", name)
+        if isinstance(method, Random | LabelShuffled):
+            found.append(
+                f"experiment {experiment.name}: method {name} is a null, which rides along with a "
+                "fitted vector; take it out of the methods and write "
+                f"`nulls: {{{method.kind}: 20}}` (--nulls 20)"
+            )
+    return found
+
+
+def _too_few_multipliers(experiment: Experiment) -> list[str]:
+    """Return why no layer could be chosen, where one must be."""
+    rides = experiment.nulls.random + experiment.nulls.label_shuffled + experiment.resamples
+    if isinstance(experiment.layers, str):
+        chooses = experiment.layers == "best" or rides > 0
+    else:
+        chooses = len(experiment.layers) > 1 and rides > 0
+    within = {0.0, *(m for m in experiment.multipliers if abs(m) <= WINDOW)}
+    if not chooses or len(within) >= POINTS:
+        return []
+    listed = ", ".join(f"{m:g}" for m in experiment.multipliers)
+    return [
+        f"experiment {experiment.name}: multipliers {listed} choose no layer, which `layers: best`,"
+        f" nulls and resamples need: a slope takes {POINTS} of them within {WINDOW:g}, 0 included; "
+        "add e.g. -1 and 1, or name one layer"
+    ]

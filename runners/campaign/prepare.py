@@ -1,0 +1,197 @@
+"""Before anything is measured: datasets built, models loaded, unfit items counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runners.campaign import experiment_faults
+from runners.campaign.bench import Bench
+from runners.campaign.campaign import Campaign
+from runners.campaign.combinations import Combination
+from runners.campaign.execution import versions
+from runners.console import say
+from runners.fitting.fitter import Fitter
+from runners.fitting.norms import BASE
+from runners.fitting.shelf import Shelf
+from runners.prompts.encoding import tokenizer_sha256
+from specs.faults import Refused
+from specs.schema import FittedMethod
+
+if TYPE_CHECKING:
+    from builders.dataset import BuiltDataset
+    from runners.campaign.budgets import Budgets
+    from runners.models.load import LoadedModel
+    from specs.catalog import Catalog
+    from specs.schema import Concept, Experiment, Read
+    from specs.settings import Settings
+
+
+def build_datasets(
+    asked: Sequence[Combination], catalog: Catalog, settings: Settings
+) -> dict[str, BuiltDataset]:
+    """Build what is missing: concept -> dataset with every variant that is asked of it.
+
+    Variant base is built too where the concept can render it, for the norm of that name.
+    """
+    from builders.build import build
+    from builders.variants import renderable
+
+    found = {}
+    for concept in dict.fromkeys(c.concept for c in asked):
+        spec = catalog.get("concepts", concept)
+        names = [v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)]
+        variants = [catalog.get("variants", name) for name in dict.fromkeys(names)]
+        if BASE not in names and BASE in catalog.names("variants"):
+            variants += renderable(spec, [catalog.get("variants", BASE)])[0]
+        found[concept] = build(spec, variants, settings)
+        if found[concept].changed:
+            say(f"built {found[concept].folder}")
+    return found
+
+
+def campaign(
+    experiment: Experiment,
+    asked: Sequence[Combination],
+    loaded: LoadedModel,
+    datasets: dict[str, BuiltDataset],
+    catalog: Catalog,
+    settings: Settings,
+    tokens_per_batch: int | Budgets,
+    plan_only: bool = False,
+    keep_activations: bool = False,
+) -> Campaign:
+    """Gather an experiment's part for one model.
+
+    Raises:
+        Refused: a layer that the model does not have, a vector file that does not fit it.
+    """
+    names = dict.fromkeys(c.concept for c in asked)
+    variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
+    benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
+    provenance = _provenance(loaded)
+    shelf = Shelf()
+    fitters = {
+        name: Fitter(
+            bench,
+            settings.home,
+            provenance,
+            tokens_per_batch,
+            plan_only,
+            _reads(name, asked, catalog),
+            keep_activations,
+            shelf,
+        )
+        for name, bench in benches.items()
+    }
+    found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings)
+    _ = found.layers
+    methods = list(dict.fromkeys(c.method for c in asked))
+    sizes = loaded.n_layers, loaded.d_model
+    if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
+        raise Refused(*wrong)
+    return found
+
+
+def _reads(concept: str, asked: Sequence[Combination], catalog: Catalog) -> frozenset[Read]:
+    """Return the read positions of all methods that are fitted for a concept."""
+    methods = (catalog.get("methods", c.method) for c in asked if c.concept == concept)
+    return frozenset(method.read for method in methods if isinstance(method, FittedMethod))
+
+
+def _provenance(loaded: LoadedModel) -> dict[str, str]:
+    """Return what a vector file says of its origin beside the vector's own description."""
+    about = ("source", "revision", "dtype", "template", "chat_template_sha256", "system_role")
+    return {
+        **{f"model.{key}": str(loaded.row[key]) for key in about},
+        "model.tokenizer_sha256": tokenizer_sha256(loaded.tokenizer),
+        **{f"version.{name}": version for name, version in versions().items()},
+    }
+
+
+def unfit(campaign: Campaign) -> dict[tuple[str, str], dict[str, str]]:
+    """Return (concept, variant) -> item_id -> reason, over the splits that will be used.
+
+    Raises:
+        Refused: there are any and the experiment does not say that they are dropped; a line each
+            concept and variant, with counts and the remedy.
+    """
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for concept, variant, splits in _used(campaign):
+        bench = campaign.benches[concept]
+        limits = {
+            split: None if split == "train" else campaign.experiment.limit for split in splits
+        }
+        items = {item for split in splits for item in bench.item_ids(split, limits[split])}
+        reasons = {k: v for k, v in bench.tokenised(variant).unfit.items() if k in items}
+        if reasons:
+            found.setdefault((concept, variant), {}).update(reasons)
+    if found and campaign.experiment.unfit_items == "refuse":
+        raise Refused(*(_refusal(campaign, *key, reasons) for key, reasons in found.items()))
+    return found
+
+
+def _used(campaign: Campaign) -> Iterable[tuple[str, str, list[str]]]:
+    """Yield (concept, variant, splits) of every prompt that will go through the model."""
+    reported: list[str] = list(campaign.experiment.splits)
+    if campaign.chooses:
+        reported.append("validation")
+    for c in [*campaign.combinations, *campaign.choosers()]:
+        yield c.concept, c.variant, reported
+        method = campaign.catalog.get("methods", c.method)
+        fitter = campaign.fitters[c.concept]
+        norm = fitter.norm_of(method, c.norm)
+        if isinstance(method, FittedMethod):
+            yield c.concept, c.fit_variant, ["train"]
+        if norm == BASE:
+            yield c.concept, BASE, ["train"]
+
+
+def _refusal(campaign: Campaign, concept: str, variant: str, reasons: dict[str, str]) -> str:
+    """Say how many items of a concept cannot be used, why, and what to do."""
+    kinds = Counter(reason.split(":")[0] for reason in reasons.values())
+    counted = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+    item, example = next(iter(reasons.items()))
+    return (
+        f"concept {concept} under variant {variant} on model {campaign.loaded.spec.name}: "
+        f"{len(reasons)} item(s) cannot be used ({counted}; e.g. item {item}: {example}); "
+        "`unfit_items: drop` in the experiment (or --unfit-items drop) measures the others and "
+        "records these"
+    )
+
+
+def refused_rows(
+    campaign: Campaign, found: dict[tuple[str, str], dict[str, str]]
+) -> list[dict[str, Any]]:
+    """Return the rows of `refused` for dropped items."""
+    return [
+        {
+            "evaluation_id": campaign.benches[concept].tokenised(variant).evaluation_id,
+            "item_id": item,
+            "reason": reason,
+            "dropped": True,
+        }
+        for (concept, variant), reasons in found.items()
+        for item, reason in reasons.items()
+    ]
+
+
+def planted_rows(loaded: LoadedModel, bench: Bench) -> list[dict[str, Any]]:
+    """Return the truths that the reference model's concept declares, for variants built here."""
+    concept: Concept = bench.concept
+    if loaded.spec.builtin != "reference":
+        return []
+    built = bench.dataset.variants
+    return [
+        {
+            "model_id": loaded.model_id,
+            "dataset_id": bench.dataset.dataset_id,
+            "quantity": truth.quantity,
+            "variant_id": built[truth.variant].variant_id,
+            "layer": truth.layer,
+            "value": truth.value,
+        }
+        for truth in concept.planted
+        if truth.variant in built
+    ]

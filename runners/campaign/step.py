@@ -1,0 +1,248 @@
+"""One step of a campaign: plan, measure what is missing block by block, stage, ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runners.campaign import estimate, work
+from runners.campaign.about import about, asked_rows
+from runners.campaign.execution import now
+from runners.campaign.executor import rows_of
+from runners.console import bar, say
+from runners.engine.measure import new_baselines
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from runners.campaign.asked import Unit
+    from runners.campaign.campaign import Campaign
+    from runners.campaign.executor import Executor, Result
+    from runners.campaign.work import Block
+    from runners.cluster.connection import Wanted
+    from specs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a command may say beside the experiment; in no id."""
+
+    dry_run: bool = False
+    verify: int = 0
+    tokens_per_batch: int | None = None
+    engine: str = "fast"
+    """`fast`; `reference` for the slow path throughout; `ray` for the fast one on a cluster."""
+    cluster: Wanted | None = None
+    """Which cluster, and what of it; asked for with engine `ray` only."""
+    keep_activations: bool = False
+    """Whether the training activations stay in `<home>/activations/`."""
+
+
+@dataclass
+class Outcome:
+    """What a run did."""
+
+    measured: int = 0
+    unsteered: int = 0
+    """Items whose unsteered answer was measured for the first time."""
+    fitted: int = 0
+    asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    """Rows of `experiment_run` so far."""
+    model_ids: list[str] = field(default_factory=list)
+    models_left: int = 0
+
+
+@dataclass
+class Step:
+    """What the steps of one campaign share."""
+
+    campaign: Campaign
+    executor: Executor
+    options: Options
+    execution: dict[str, Any]
+    unfit: Mapping[tuple[str, str], Mapping[str, str]]
+
+    def do(self, name: str, units: Sequence[Unit], outcome: Outcome, whole_plan: bool) -> None:
+        """Plan, measure and ingest one step."""
+        settings = self.campaign.settings
+        done = work.done(settings.home, units)
+        todo = work.blocks(units, done)
+        title = f"{self.campaign.loaded.spec.name}: {name}"
+        workers = self.executor.workers() if todo else 1
+        for line in estimate.describe(title, units, todo, workers):
+            say(line)
+        if todo and (where := self.executor.plan()):
+            say(f"  {where}")
+        if self.options.dry_run:
+            return
+        asked = self._asked(units, outcome) if whole_plan else self._first_asked(units)
+        self._stage_plan(units, asked, bool(todo))
+        with bar(sum(len(block.items) for block in todo)) as progress:
+            for result in self.executor.measure(todo, progress.label):
+                stored = done.baselines.get(result.block.unit.evaluation_id, {})
+                self._keep(result, stored, outcome)
+                progress.advance(len(result.block.items))
+        if todo:
+            self._stage_finish()
+        if take_in(settings):
+            self._refuse_missing(name, units)
+
+    def verify(self, units: Sequence[Unit]) -> None:
+        """Measure random stored rows again and keep the comparison, then say or refuse it."""
+        from runners.campaign.verdict import tell
+        from runners.campaign.verify import verify
+        from warehouse.relations import arrow_table
+        from warehouse.staged import stage
+
+        home = self.campaign.settings.home
+        identity = self.execution["execution_id"]
+        found = verify(units, self.options.verify, self.campaign.settings, identity)
+        if found:
+            rows = {"verification": found, "execution": [{**self.execution, "finished_at": now()}]}
+            stage(home, "verification", {k: arrow_table(k, v) for k, v in rows.items()})
+            take_in(self.campaign.settings)
+        tell(found, self.campaign.loaded)
+
+    def _refuse_missing(self, name: str, units: Sequence[Unit]) -> None:
+        """Refuse to go on where what was measured did not all arrive in the warehouse."""
+        home = self.campaign.settings.home
+        left = work.blocks(units, work.done(home, units))
+        if left:
+            cells = sum(len(block.items) * len(block.cells) for block in left)
+            raise Refused(
+                f"{name}: {cells:,} measurements in {len(left)} block(s) did not arrive in the "
+                f"warehouse, for their staged files were damaged (kept in {home / 'staged'}"
+                "/refused); run the same command again, it measures what is missing"
+            )
+
+    def _keep(self, result: Result, stored: Mapping[str, float], outcome: Outcome) -> None:
+        """Stage one measured block, and count it."""
+        from runners.engine.selfcheck import arithmetic, tolerance
+
+        block, measured, checks = result
+        allowed = 2 * tolerance(arithmetic(self.campaign.loaded), measured.scale)
+        fresh = new_baselines(block.unit.evaluation_id, block.items, measured, stored, allowed)
+        found = {
+            "baseline": fresh,
+            "cell": self._cells(block),
+            "verification": rows_of(checks, self.execution["execution_id"]),
+        }
+        self._stage(block, found, measured.tables)
+        outcome.measured += sum(table.num_rows for table in measured.tables)
+        outcome.unsteered += len(fresh)
+
+    def _cells(self, block: Block) -> list[dict[str, Any]]:
+        return [
+            {
+                "run_id": cell.run.run_id,
+                "layer": cell.layer,
+                "multiplier": cell.multiplier,
+                "split": block.split,
+                "block": block.number,
+                "n_items": len(block.items),
+                "execution_id": self.execution["execution_id"],
+            }
+            for cell in block.cells
+        ]
+
+    def _stage(
+        self, block: Block, found: Mapping[str, list[dict[str, Any]]], tables: list[pa.Table]
+    ) -> None:
+        """Write one block's rows as one staged file."""
+        import pyarrow as pa
+
+        from warehouse.relations import arrow_schema, arrow_table
+        from warehouse.staged import stage
+
+        relations = {name: arrow_table(name, some) for name, some in found.items() if some}
+        if tables:
+            schema = arrow_schema("measurement")
+            relations["measurement"] = pa.concat_tables(
+                [table.select(schema.names).cast(schema) for table in tables]
+            )
+        key = f"{block.unit.evaluation_id}/{block.split}-{block.number:05d}"
+        stage(self.campaign.settings.home, key, relations)
+
+    def _first_asked(self, units: Sequence[Unit]) -> list[dict[str, Any]]:
+        """Return what choosing layers asks, where the warehouse knows nothing of the experiment."""
+        from warehouse import queries
+        from warehouse.connect import connect
+
+        experiment, home = self.campaign.experiment.name, self.campaign.settings.home
+        if (home / "warehouse.duckdb").exists():
+            with connect(home) as connection:
+                if (experiment,) in queries.rows(connection, "experiments"):
+                    return []
+        return asked_rows(experiment, units)
+
+    def _asked(self, units: Sequence[Unit], outcome: Outcome) -> list[dict[str, Any]]:
+        """Return all that the experiment asks, its other models included: it is replaced whole.
+
+        Models whose turn comes later keep what they were asked before; the last one drops the rest.
+        """
+        from warehouse import queries
+        from warehouse.connect import connect
+        from warehouse.relations import arrow_schema
+
+        experiment, home = self.campaign.experiment.name, self.campaign.settings.home
+        for row in asked_rows(experiment, units):
+            key = (row["run_id"], row["split"], row["layer"], row["multiplier"])
+            outcome.asked.setdefault(key, row)
+        asked = list(outcome.asked.values())
+        outcome.model_ids.append(self.campaign.loaded.model_id)
+        if outcome.models_left == 0 or not (home / "warehouse.duckdb").exists():
+            return asked
+        with connect(home) as connection:
+            others = queries.rows(
+                connection, "asked_elsewhere", experiment=experiment, model_ids=outcome.model_ids
+            )
+        names = arrow_schema("experiment_run").names
+        return asked + [dict(zip(names, row, strict=True)) for row in others]
+
+    def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]], works: bool) -> None:
+        """Stage what the numbers will be about, where the warehouse does not know it all.
+
+        Where there is work its execution is staged first: a finished block must not name an
+        execution that is nowhere, however the run ends.
+        """
+        from warehouse.novelty import is_new
+        from warehouse.relations import arrow_table
+        from warehouse.staged import stage
+
+        home = self.campaign.settings.home
+        relations = about(self.campaign, units, self.unfit)
+        if asked:
+            relations["experiment_run"] = arrow_table("experiment_run", asked)
+        if works or is_new(home, relations):
+            relations["execution"] = arrow_table("execution", [self.execution])
+            stage(home, f"plan-{self.campaign.loaded.model_id}", relations)
+            if take_in(self.campaign.settings) and is_new(home, relations):
+                raise Refused(
+                    f"the plan did not arrive in the warehouse, for its staged file was damaged "
+                    f"(kept in {home / 'staged'}/refused); run the same command again"
+                )
+
+    def _stage_finish(self) -> None:
+        from warehouse.relations import arrow_table
+        from warehouse.staged import stage
+
+        finished = arrow_table("execution", [{**self.execution, "finished_at": now()}])
+        stage(self.campaign.settings.home, "execution", {"execution": finished})
+
+
+def take_in(settings: Settings) -> int:
+    """Ingest what is staged; return how many damaged files were set aside, each named.
+
+    Their blocks are measured again: by this run where they were left by another, else by the next.
+    """
+    from warehouse.ingest import ingest
+    from warehouse.migrate import bring_up
+
+    for name in bring_up(settings.home):
+        say(f"warehouse brought up to date: {name}")
+    refused = ingest(settings.home).refused
+    for line in refused:
+        say(f"Warning: {line}")
+    return len(refused)

@@ -1,0 +1,173 @@
+"""The slow path: one item, one completion, one multiplier, one whole forward pass.
+
+It exists to be trusted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from runners.engine.answers import Head
+from runners.models.architecture import parts
+
+if TYPE_CHECKING:
+    from runners.models.load import LoadedModel
+    from runners.prompts.positions import TokenisedItem
+    from specs.schema import Read
+
+
+class Answer(NamedTuple):
+    """`answers.Answers` of one item, with the log-probability of the shared prefix."""
+
+    logit_diff: float
+    answer_logmass: float
+    prefix_logprob: float
+    """Sum of log p of the shared tokens; nan where the pass was steered: it is an unsteered one."""
+    largest: float
+
+
+def measure(
+    loaded: LoadedModel,
+    item: TokenisedItem,
+    scope: str,
+    layer: int | None = None,
+    delta: Tensor | None = None,
+) -> Answer:
+    """Return the answer of whole forward passes over prompt and answer, without cache or padding.
+
+    One pass, or one for each completion where more than its first token is scored. `delta`, float32
+    [d_model], is added to the output of block `layer` at the positions of `scope`: `answer` from
+    the last prompt token on, `decision` from the decision position on, `prompt` up to the last
+    prompt token, `all` everywhere.
+    """
+    start = {"decision": item.decision, "answer": len(item.prompt) - 1}.get(scope, 0)
+    end = len(item.prompt) if scope == "prompt" else None
+    logits = {}
+    with torch.inference_mode(), _steering(loaded, layer, delta, slice(start, end)):
+        for tail in dict.fromkeys(item.tails):
+            tokens = [*item.prompt, *item.shared, *tail]
+            logits[tail] = _logits(loaded, tokens, 1 + len(item.shared) + len(tail))
+    first = len(item.shared)
+    scores = [logits[tail][first:] for tail in item.tails]
+    positive, negative = (
+        _score(rows, tokens) for rows, tokens in zip(scores, item.scored, strict=True)
+    )
+    prefix = _score(logits[item.tails[0]][:first], item.shared).logprob
+    if len(logits) == 1:  # one position told both: what they are divided by cancels
+        rows = scores[0]
+        difference = float(rows[0, item.positive[0]]) - float(rows[0, item.negative[0]])
+    else:
+        difference = positive.logprob - negative.logprob
+    return Answer(
+        difference,
+        float(torch.tensor([positive.logprob, negative.logprob]).logsumexp(0)),
+        prefix + 0.0 if layer is None else math.nan,
+        max(positive.first, negative.first) + max(positive.size, negative.size),
+    )
+
+
+class _Score(NamedTuple):
+    """What one pass says of the tokens of one completion."""
+
+    logprob: float
+    """Of all its tokens, summed."""
+    first: float
+    """Absolute logit of the first token."""
+    size: float
+    """Summed over the others: the larger, in absolute value, of the logit and the log of all summed
+    exponentials, for either is rounded on its own."""
+
+
+def _score(logits: Tensor, tokens: Sequence[int]) -> _Score:
+    """Return the score of `tokens`, each of them told by the row of `logits` [T, vocabulary]."""
+    logprobs = logits.log_softmax(-1)
+    totals = logits.logsumexp(-1)
+    found = [float(logprobs[row, token]) for row, token in enumerate(tokens)]
+    sizes = [abs(float(logits[row, token])) for row, token in enumerate(tokens)]
+    larger = [max(size, abs(float(total))) for size, total in zip(sizes, totals, strict=False)]
+    return _Score(sum(found), sum(sizes[:1]), sum(larger[1:]))
+
+
+def reference_activations(
+    loaded: LoadedModel, item: TokenisedItem, read: Read = "answer_token"
+) -> tuple[Tensor, Tensor]:
+    """Return what `runners.fitting.extraction` reads of one item, one pass per completion.
+
+    Positive and negative, each float32 [layers, d_model] on the CPU: the output of every block at
+    the first token in which the completions differ, where the pass ends; at the completion's last
+    token; or its mean in float64 over the completion's tokens, or over all tokens.
+    """
+    before = [*item.prompt, *item.shared]
+    start = {"mean_completion": len(item.prompt), "mean_all": 0}.get(read, -1)
+    both = (
+        torch.stack(_block_outputs(loaded, [*before, *completion], start))
+        for completion in (
+            side[:1] if read == "answer_token" else side for side in (item.positive, item.negative)
+        )
+    )
+    positive, negative = both
+    return positive, negative
+
+
+def _logits(loaded: LoadedModel, tokens: Sequence[int], last: int) -> Tensor:
+    """Return the logits [last, vocabulary] of the last positions.
+
+    In float32 they are the model's own output and share no code with the fast path. In half
+    precision the end is ours: norm and head are applied in float32 on every path alike.
+    """
+    model = loaded.model.eval()
+    ids = torch.tensor([list(tokens)], device=loaded.device)
+    if loaded.dtype not in (torch.bfloat16, torch.float16):
+        own: Tensor = model(input_ids=ids, use_cache=False).logits[0, -last:]
+        return own
+    hidden = parts(model).decoder(input_ids=ids, use_cache=False).last_hidden_state[0, -last:]
+    head = Head(model)
+    return head.logits(hidden, range(head.size))
+
+
+@contextmanager
+def _steering(
+    loaded: LoadedModel, layer: int | None, delta: Tensor | None, where: slice
+) -> Iterator[None]:
+    """Add `delta` to the output of block `layer` at the positions `where`."""
+    if layer is None or delta is None:
+        yield
+        return
+
+    def add(_module: Any, _args: Any, output: Any) -> Any:
+        hidden = output[0] if isinstance(output, tuple) else output
+        steered = hidden.clone()
+        steered[:, where] += delta.to(hidden)
+        return (steered, *output[1:]) if isinstance(output, tuple) else steered
+
+    handle = parts(loaded.model).blocks[layer].register_forward_hook(add)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _block_outputs(loaded: LoadedModel, tokens: Sequence[int], start: int) -> list[Tensor]:
+    """Return every block's output, its mean from position `start` on, each float32 [d_model]."""
+    read: list[Tensor] = []
+
+    def keep(_module: Any, _args: Any, output: Any) -> None:
+        hidden = output[0] if isinstance(output, tuple) else output
+        read.append(hidden[0, start:].cpu().double().mean(0).float())
+
+    model = loaded.model.eval()
+    handles = [block.register_forward_hook(keep) for block in parts(model).blocks]
+    try:
+        with torch.inference_mode():
+            ids = torch.tensor([list(tokens)], device=loaded.device)
+            parts(model).decoder(input_ids=ids, use_cache=False)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return read

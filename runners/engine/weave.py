@@ -1,0 +1,194 @@
+"""Prompts and chains through every block together, so that one block's cache is all there is.
+
+The method is research/fast-sweep.md's C: the prompt once, then its last tokens with many chains in
+the same attention. There the prompt runs through all blocks first and its keys and values wait in
+a cache; here each block runs the prompts, then the chains over the keys and values that this left,
+and lets go of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from runners.engine.block_calls import Call, recorded
+from runners.engine.caches import empty_cache, ghost, until_filled
+from runners.engine.chain_arguments import ChainArguments, gate, gate_family
+from runners.engine.forwards import replaced, returning
+from runners.engine.hooks import residual, with_residual
+from runners.engine.masks import Stem
+from runners.engine.prefix import begin
+from runners.engine.trunk import Padded
+from runners.models.architecture import Parts, parts
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache
+
+    from runners.models.load import LoadedModel
+
+FEWEST, MOST = 32, 256
+"""Chains that meet in one attention: fewer would read the weights too often, and the masks of more
+grow with their square."""
+ROWS = 2 * MOST
+"""Rows of chains that meet in one attention, at most: long completions leave room for few."""
+Read = Callable[[int, Tensor], None]
+"""Hears of a layer and its block's output [B, rows, d_model]."""
+
+
+class Woven(NamedTuple):
+    """What comes out, after the final norm."""
+
+    chains: Tensor
+    """[B, chains, R, d_model]: the unsteered chain, then the births by layer."""
+    trunk: Tensor
+    """[B, apart, d_model]: the last tokens of each trunk."""
+
+
+def weave(
+    loaded: LoadedModel,
+    trunks: Sequence[Sequence[int]],
+    stems: Sequence[Sequence[int]],
+    stem: Stem,
+    births: Mapping[int, Tensor],
+    apart: int = 0,
+    read: Read | None = None,
+    read_trunks: Read | None = None,
+) -> Woven:
+    """Run B trunks once, and over each its stem of R tokens in many chains.
+
+    `births` maps a layer to float32 [n, d_model]: each row is added to all R tokens of a copy of
+    the unsteered chain after that block. What all trunks begin with is computed once. `apart` last
+    tokens of the trunks are returned too. `read` hears of the chains at every layer, those born
+    behind its block not among them; `read_trunks` of the trunks, left-padded, and then none of
+    their tokens are computed apart.
+
+    Raises:
+        Refused: blocks are of a kind, or are handed arguments, that chains are not exact on.
+    """
+    found = parts(loaded.model.eval())
+    gate_family(found.blocks[0])
+    if read_trunks:
+        common, cache = 0, empty_cache(loaded)
+    else:
+        common, cache = begin(loaded, trunks, max(1, apart))
+    padded = Padded.of([row[common:] for row in trunks], common, loaded.device)
+    full = ghost(loaded, padded.attended.shape[1])
+    room = max(FEWEST, min(MOST, padded.attended.shape[1] // len(stem.parents)))
+    room = min(room, max(1, ROWS // len(stem.parents)))
+    copies = 1 + sum(len(rows) for rows in births.values())
+    calls = recorded(found, padded.arguments(cache))
+    chained = ChainArguments(stem, min(room, copies))
+    loom = _Loom(calls, cache, full, chained, births, apart > 0, read, read_trunks)
+    ids = torch.tensor(stems, device=loaded.device)
+    ok = padded.attended
+    positions = ok.sum(1)[:, None] + torch.tensor(stem.depth, device=loaded.device)
+    with ExitStack() as stack:
+        for layer, block in enumerate(found.blocks):
+            stack.enter_context(replaced(block, loom.forward(layer, block)))
+        output = found.decoder(
+            input_ids=ids,
+            attention_mask=torch.cat([ok, torch.ones_like(ids)], 1),
+            # Only what pads a stem at its ends can lie beyond the context.
+            position_ids=positions.clamp(max=loaded.context - 1),
+            past_key_values=full,
+            use_cache=True,
+        )
+    # Some decoders view their output back to the input's length: the rows are all there.
+    chains = output.last_hidden_state.reshape(len(stems), copies, len(stem.parents), -1)
+    if not apart:
+        return Woven(chains, chains[:, 0, :0])
+    return Woven(chains, _finished(found, padded.ids[:, -apart:], loom.calls[-1]))
+
+
+@dataclass
+class _Loom:
+    """One pass: the trunks' hidden states go from call to call, the chains' through the model."""
+
+    calls: list[Call]
+    cache: DynamicCache
+    ghost: DynamicCache
+    arguments: ChainArguments
+    births: Mapping[int, Tensor]
+    finish: bool
+    """Whether the last block's output for the trunks is wanted."""
+    read: Read | None
+    read_trunks: Read | None
+
+    def forward(self, layer: int, block: nn.Module) -> Callable[..., Any]:
+        """Return what `block` is to compute in the pass over the stems."""
+        own = block.forward
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            first, named = Call.of(own, args, kwargs)
+            hidden = named.pop(first)
+            gate(block, hidden, named)
+            self._trunks(layer, own)
+            output = self._chains(layer, own, first, named, hidden)
+            if self.read:
+                self.read(layer, residual(output))
+            return with_residual(output, self._grown(layer, residual(output)))
+
+        return forward
+
+    def _trunks(self, layer: int, own: Callable[..., Any]) -> None:
+        """Run the trunks through a block; its output is what the next call is handed."""
+        named = self.calls[layer].named
+        last = layer == len(self.calls) - 1
+        if last and not (self.finish or self.read_trunks):
+            # Keys and values are all that chains need of it.
+            with until_filled(self.cache.layers[layer]):
+                own(**named)
+            return
+        output = residual(own(**named))
+        following = self.calls[layer if last else layer + 1]
+        following.named[following.first] = output
+        if not last:
+            named.clear()
+        if self.read_trunks:
+            self.read_trunks(layer, output)
+
+    def _chains(
+        self,
+        layer: int,
+        own: Callable[..., Any],
+        first: str,
+        named: dict[str, Any],
+        hidden: Tensor,
+    ) -> Any:
+        """Run all chains through a block, some at a time, each over the trunks and itself only."""
+        mine = {name: self.cache if v is self.ghost else v for name, v in named.items()}
+        kept = self.cache.layers[layer]
+        rows = self.arguments.copies * len(self.arguments.depth)
+        outputs = []
+        for part in torch.split(hidden, rows, 1):
+            self.cache.layers[layer] = copy.copy(kept)
+            given = self.arguments.of(part, mine, kept.keys.shape[-2])
+            outputs.append(own(**{first: part}, **given))
+        # Nothing reads them again, and over all layers they would fill the memory.
+        self.cache.layers[layer] = self.ghost.layers[layer]
+        if len(outputs) == 1:
+            return outputs[0]
+        return with_residual(outputs[0], torch.cat([residual(output) for output in outputs], 1))
+
+    def _grown(self, layer: int, hidden: Tensor) -> Tensor:
+        """Return the chains with those that are born after block `layer`."""
+        if layer not in self.births:
+            return hidden
+        stem = hidden[:, None, : len(self.arguments.depth)]
+        born = stem + self.births[layer].to(hidden)[None, :, None]
+        return torch.cat([hidden, born.flatten(1, 2)], 1)
+
+
+def _finished(found: Parts, ids: Tensor, last: Call) -> Tensor:
+    """Return the last tokens `ids` of the trunks after the final norm."""
+    hidden = last.named[last.first][:, -ids.shape[1] :]
+    with returning(found, len(found.blocks), hidden):
+        output = found.decoder(input_ids=ids, use_cache=False)
+    finished: Tensor = output.last_hidden_state
+    return finished

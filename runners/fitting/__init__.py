@@ -1,0 +1,1 @@
+"""From training prompts to steering vectors: activations, fits, norms, nulls, geometry, files."""

@@ -1,0 +1,139 @@
+"""Vectors derived from a fitted one, at one layer: its nulls and its resamples (DESIGN 7).
+
+A null says what a vector of that length, or of shuffled labels, does by chance; a resample, fitted
+on a bootstrap draw of the training questions, says how much the vector itself could have varied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from runners.fitting.draws import gaussian_direction, resampled_rows
+from runners.fitting.recipes import AtLayer, Recipe, steering_vector
+from runners.methods import FITS
+from runners.methods.label_shuffled import label_shuffled
+
+if TYPE_CHECKING:
+    from runners.fitting.fitter import Fitter
+    from runners.fitting.vectors import SteeringVector
+
+
+RESAMPLE = "resample"
+
+
+class Draw(NamedTuple):
+    """One vector derived from a fitted one, at one layer."""
+
+    kind: str
+    """`random`, `label_shuffled` or `resample`."""
+    layer: int
+    seed: int
+    number: int
+    """Its place among the draws of that seed."""
+
+
+class Stored(NamedTuple):
+    """What the warehouse holds of a derived vector."""
+
+    direction: np.ndarray
+    """float32 [d_model], at its norm."""
+    raw_length: float
+    factor: float
+
+
+@dataclass(frozen=True)
+class Deriver:
+    """Derives vectors from a fitted one; what the warehouse holds is read, not drawn again."""
+
+    fitter: Fitter
+    parent: SteeringVector
+    variant: str
+
+    def make(self, draws: Sequence[Draw]) -> list[SteeringVector]:
+        """Return one vector per draw, in order; no more than its id where this is only a plan."""
+        recipes = [self._recipe(draw) for draw in draws]
+        ids = [recipe.vector_id for recipe in recipes]
+        if self.fitter.plan_only:
+            return [replace(self.parent, vector_id=identity) for identity in ids]
+        stored = self._stored(ids)
+        return [
+            self._vector(recipe, draw, stored.get((identity, draw.layer)))
+            for identity, recipe, draw in zip(ids, recipes, draws, strict=True)
+        ]
+
+    def _recipe(self, draw: Draw) -> Recipe:
+        """Describe a draw: a resample has its parent's method, a null is one of its own."""
+        parent, again = self.parent, draw.kind == RESAMPLE
+        return Recipe(
+            parent.model_id,
+            parent.method if again else draw.kind,
+            parent.parameters if again else {},
+            parent.fits,
+            parent.norm,
+            parent.norm_vector_id,
+            draw.seed,
+            draw.number,
+            parent.vector_id,
+        )
+
+    def _stored(self, ids: Sequence[str]) -> dict[tuple[str, int], Stored]:
+        """Return what is in the warehouse already: it needs no training activations."""
+        from warehouse import queries
+        from warehouse.connect import connect
+
+        if not (self.fitter.home / "warehouse.duckdb").exists():
+            return {}
+        with connect(self.fitter.home) as connection:
+            rows = queries.rows(connection, "stored_directions", vector_ids=list(ids))
+        return {
+            (identity, layer): Stored(np.asarray(direction, np.float32), raw_length, factor)
+            for identity, layer, direction, raw_length, factor in rows
+        }
+
+    def _draw(self, draw: Draw) -> AtLayer:
+        """Draw one vector; its norm is the parent's FACTOR, for `random` its length."""
+        parent, layer = self.parent, draw.layer
+        norm = parent.residual_norm.get(layer)
+        if draw.kind == "random":
+            length = parent.raw_length[layer] * parent.factor[layer]
+            d_model = self.fitter.bench.loaded.d_model
+            key = (draw.seed, draw.number, layer, parent.vector_id)
+            return AtLayer(length * gaussian_direction(*key, d_model), 1.0, norm)
+        training = self.fitter.training(self.variant, parent.parameters["read"])
+        positive, negative = training.layer(layer)
+        drawn = (training.questions, draw.seed, draw.number)
+        if draw.kind == RESAMPLE:
+            rows = resampled_rows(*drawn)
+            raw = FITS[parent.method](positive[rows], negative[rows])
+        else:
+            raw = label_shuffled(positive - negative, *drawn)
+        return AtLayer(raw, parent.factor[layer], norm)
+
+    def _vector(self, recipe: Recipe, draw: Draw, stored: Stored | None) -> SteeringVector:
+        """Return the vector of a draw; a stored one to the last bit as it was measured."""
+        import torch
+
+        layer = draw.layer
+        if stored:
+            norm = self.parent.residual_norm.get(layer)
+            at = AtLayer(stored.direction, stored.factor, norm)
+        else:
+            at = self._draw(draw)
+        again = draw.kind == RESAMPLE
+        vector = steering_vector(
+            recipe,
+            self.parent.name if again else draw.kind,
+            {layer: at},
+            "resample" if again else "null",
+        )
+        if stored is None:
+            return vector
+        return replace(
+            vector,
+            directions={layer: torch.from_numpy(stored.direction)},
+            raw_length={layer: stored.raw_length},
+        )

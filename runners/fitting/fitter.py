@@ -1,0 +1,218 @@
+"""From training items to steering vectors: fits, their norms, their nulls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from runners.campaign.bench import Bench
+from runners.campaign.budgets import Budgets
+from runners.fitting import vectors
+from runners.fitting.geometry import geometry
+from runners.fitting.norms import BASE, default_norm, factors
+from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
+from runners.fitting.shelf import Place, Shelf
+from runners.fitting.stability import stability
+from runners.fitting.training import Training, TrainingReader, fit_of
+from runners.fitting.vectors import SteeringVector
+from runners.methods import FITS
+from runners.methods.vector_file import content_sha256, read_vectors
+from specs.faults import Refused
+from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from runners.fitting.derived import Draw
+    from specs.schema import Method, Read
+
+BASE_READ: Read = "answer_token"
+"""Where the vector whose length norm `base` means is read."""
+
+
+@dataclass
+class Fitter:
+    """Fits vectors for one bench; a vector saved earlier is read back, not fitted again."""
+
+    bench: Bench
+    home: Path
+    provenance: dict[str, str]
+    tokens_per_batch: int | Budgets
+    plan_only: bool = False
+    """Vectors that are not there get their id and no direction: for a dry run."""
+    reads: frozenset[Read] = frozenset()
+    """All read positions that will be asked for: they are read together."""
+    keep_activations: bool = False
+    shelf: Shelf = field(default_factory=Shelf)
+    _made: dict[str, SteeringVector] = field(default_factory=dict)
+    n_fitted: int = 0
+
+    def made(self) -> list[SteeringVector]:
+        """Return every fitted vector asked for so far, those that only give a norm included."""
+        return list(self._made.values())
+
+    def vector(self, method: Method, variant: str, norm: str | None, seed: int) -> SteeringVector:
+        """Return the vector of `method` fitted under `variant`; `norm` replaces the method's own.
+
+        Raises:
+            Refused: the norm `base` where there is no base vector, a vector file that does not
+                fit the model, no usable training item.
+        """
+        if isinstance(method, VectorFile):
+            return self._from_file(method, norm)
+        if isinstance(method, Random | LabelShuffled):
+            raise Refused(
+                f"method {method.name}: a null rides along with a fitted vector; ask for it under "
+                f"`nulls: {{{method.kind}: 20}}` of the experiment"
+            )
+        return self._fitted(method, variant, norm)
+
+    def norm_of(self, method: Method | FittedMethod, norm: str | None) -> str:
+        """Return the norm of a vector: as asked, else the method's, else base where it exists."""
+        return str(norm or getattr(method, "norm", None) or default_norm(self.bench))
+
+    def derived(
+        self, parent: SteeringVector, variant: str, draws: Sequence[Draw]
+    ) -> list[SteeringVector]:
+        """Return nulls and resamples of `parent`, one a draw."""
+        from runners.fitting.derived import Deriver
+
+        return Deriver(self, parent, variant).make(draws)
+
+    def release(self, keep: Collection[str] = ()) -> None:
+        """Let go of the training activations, but for those under the variants `keep`.
+
+        Whoever needs them again reads them again.
+        """
+        built = self.bench.dataset.variants
+        kept = {built[variant].variant_id for variant in keep if variant in built}
+        self.shelf.drop_dataset(self.bench.dataset.dataset_id, kept)
+
+    def training(self, variant: str, read: Read = BASE_READ) -> Training:
+        """Return the training activations under a variant at a read position.
+
+        What an earlier run kept is used; else the prompts are read, for all read positions at once.
+        """
+        place = self._place(variant, read)
+        if (found := self.shelf.get(place)) is None:
+            found = self._read(variant, read)
+        return found
+
+    def _read(self, variant: str, wanted: Read) -> Training:
+        """Put the activations of all read positions that are not at hand on the shelf."""
+        reader = TrainingReader(
+            self.bench, variant, self.home, self.provenance, self.keep_activations
+        )
+        together = self.reads | {wanted} | ({BASE_READ} if variant == BASE else set())
+        missing = []
+        for read in sorted(r for r in together if not self.shelf.get(self._place(variant, r))):
+            if kept := reader.kept(read):
+                self.shelf.put(self._place(variant, read), kept)
+            else:
+                missing.append(read)
+        if wanted in missing:
+            self.shelf.make_room(self.home, reader.size(len(missing)))
+            for read, training in reader.read(missing, self.tokens_per_batch).items():
+                self.shelf.put(self._place(variant, read), training)
+        found = self.shelf.get(self._place(variant, wanted))
+        assert found is not None
+        return found
+
+    def _place(self, variant: str, read: str) -> Place:
+        variant_id = self.bench.dataset.variants[variant].variant_id
+        return Place(self.bench.dataset.dataset_id, variant_id, read)
+
+    def _fitted(self, method: FittedMethod, variant: str, norm: str | None) -> SteeringVector:
+        """Fit, or read back, one method on one variant."""
+        kind = str(getattr(method, "kind", ""))
+        wanted = self.norm_of(method, norm)
+        base = None
+        if wanted == BASE and not self._is_base(kind, method.read, variant):
+            base = self._base()
+        recipe = Recipe(
+            self.bench.loaded.model_id,
+            kind,
+            {"read": method.read},
+            (fit_of(self.bench, variant)[0],),
+            wanted,
+            base.vector_id if base else None,
+        )
+        if self.keep_activations and not self.plan_only:
+            self.training(variant, method.read)
+        saved = self._saved(recipe, method.name)
+        if saved:
+            return saved
+        if self.plan_only:
+            return planned_vector(recipe, method.name, range(self.bench.loaded.n_layers))
+        return self._save(recipe, method.name, self._layers(method, variant, wanted, base))
+
+    def _is_base(self, kind: str, read: str, variant: str) -> bool:
+        """Return whether a fit is the one whose length norm `base` means."""
+        return kind == "mean_difference" and read == BASE_READ and variant == BASE
+
+    def _layers(
+        self, method: FittedMethod, variant: str, norm: str, base: SteeringVector | None
+    ) -> dict[int, AtLayer]:
+        """Fit a method at every layer, one layer's activations in memory at a time."""
+        training, fit = self.training(variant, method.read), FITS[getattr(method, "kind", "")]
+        residual_norm = dict(enumerate(training.residual_norm.tolist()))
+        raw, around = {}, {}
+        for layer in range(self.bench.loaded.n_layers):
+            both = training.layer(layer)
+            raw[layer] = fit(*both)
+            around[layer] = geometry(*both, raw[layer]) | stability(*both, training.questions, fit)
+        factor = factors(raw, norm, base, residual_norm)
+        return {
+            layer: AtLayer(raw[layer], factor[layer], residual_norm[layer], around[layer])
+            for layer in raw
+        }
+
+    def _saved(self, recipe: Recipe, name: str) -> SteeringVector | None:
+        """Return a vector made before, here or in an earlier run, under the name asked for now."""
+        loaded, identity = self.bench.loaded, recipe.vector_id
+        found = self._made.get(identity) or vectors.load(
+            self.home, identity, loaded.model_id, loaded.d_model, self.provenance
+        )
+        if found:
+            self._made[identity] = found = replace(found, name=name)
+        return found
+
+    def _save(self, recipe: Recipe, name: str, layers: Mapping[int, AtLayer]) -> SteeringVector:
+        """Make a fitted vector and write its file."""
+        vector = steering_vector(recipe, name, layers)
+        vectors.save(self.home, vector, self.provenance)
+        self._made[vector.vector_id] = vector
+        self.n_fitted += 1
+        return vector
+
+    def _base(self) -> SteeringVector:
+        """Return the vector whose length norm `base` means."""
+        if BASE not in self.bench.dataset.variants:
+            raise Refused(
+                f"concept {self.bench.concept.name}: norm base needs the dataset under variant "
+                "base; add base to the experiment's fit_variants, or use `norm: raw`"
+            )
+        base = MeanDifference(kind="mean_difference", name="mean_difference", read=BASE_READ)
+        return self._fitted(base, BASE, BASE)
+
+    def _from_file(self, method: VectorFile, norm: str | None) -> SteeringVector:
+        """Read a vector of the user's own."""
+        loaded, wanted = self.bench.loaded, self.norm_of(method, norm)
+        raw = read_vectors(method, loaded.n_layers, loaded.d_model)
+        base = self._base() if wanted == BASE else None
+        recipe = Recipe(
+            loaded.model_id,
+            "file",
+            {"sha256": content_sha256(raw)},
+            (),
+            wanted,
+            base.vector_id if base else None,
+        )
+        saved = self._saved(recipe, method.name)
+        if saved:
+            return saved
+        factor = factors(raw, wanted, base, {})
+        layers = {layer: AtLayer(vector, factor[layer]) for layer, vector in raw.items()}
+        return self._save(recipe, method.name, layers)

@@ -1,0 +1,78 @@
+"""How much of a vector would come back with other training questions: columns of `vector_layer`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from runners.fitting.draws import generator
+from runners.methods import Fit
+from runners.methods.mean_difference import mean_difference
+
+DRAWS = 20
+"""Random halvings of the questions."""
+
+
+def stability(
+    positive: np.ndarray, negative: np.ndarray, questions: Sequence[str], fit: Fit
+) -> dict[str, float]:
+    """Return the stability of `fit` at one layer: activations [items, d_model], question_ids.
+
+    - split_half_cosine, split_half_sd: mean and standard deviation, over 20 random halvings of the
+      questions, of the cosine between the vectors fitted on either half (the subsamples of Braun
+      et al. 2025, arXiv 2505.22637, made disjoint);
+    - noise_length, of a mean difference v: estimate of sqrt(E|v - E v|²), the length that as many
+      random questions would give to the mean of differences that are null on average
+      (cluster-robust by question). |v|² - noise_length² estimates what is systematic of |v|².
+
+    Where a quantity has no value (one question, a half without length) it is left out.
+    """
+    names, of_item = np.unique(np.asarray(questions), return_inverse=True)
+    if len(names) < 2:
+        return {}
+    halves = list(_halves(len(names)))
+    if fit is not mean_difference:
+        chosen = [half[of_item] for half in halves]
+        pairs = ((fit(positive[c], negative[c]), fit(positive[~c], negative[~c])) for c in chosen)
+        return _agreement(pairs)
+    # Means of questions need their sums alone: no vector is fitted twice, no Gram matrix made.
+    counts = np.bincount(of_item).astype(np.float64)
+    order, first = np.argsort(of_item, kind="stable"), np.r_[0, counts.cumsum()[:-1].astype(int)]
+    sums = np.add.reduceat(positive[order].astype(np.float64) - negative[order], first, axis=0)
+
+    def mean(part: np.ndarray) -> np.ndarray:
+        found: np.ndarray = part.astype(np.float64) @ sums / (part @ counts)
+        return found
+
+    pairs = ((mean(half), mean(~half)) for half in halves)
+    return {"noise_length": _noise_length(sums, counts)} | _agreement(pairs)
+
+
+def _halves(n_questions: int) -> Iterator[np.ndarray]:
+    """Yield which questions, in the order of their ids, are in the first half: bool [questions]."""
+    for number in range(DRAWS):
+        drawn = generator("split_half", resample=number).permutation(n_questions)
+        yield drawn < n_questions // 2
+
+
+def _agreement(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """Return mean and spread of the cosines of pairs of vectors."""
+    cosines = []
+    for one, other in pairs:
+        lengths = np.linalg.norm(one) * np.linalg.norm(other)
+        if lengths == 0:
+            return {}
+        cosines.append(float(one @ other / lengths))
+    return {
+        "split_half_cosine": float(np.mean(cosines)),
+        "split_half_sd": float(np.std(cosines, ddof=1)),
+    }
+
+
+def _noise_length(sums: np.ndarray, counts: np.ndarray) -> float:
+    """Return the standard error of sums.sum(0) / counts.sum(), as a length, over questions."""
+    n_questions, n_items = len(counts), counts.sum()
+    residuals = sums - counts[:, None] * (sums.sum(0) / n_items)
+    clusters = n_questions / (n_questions - 1)
+    return float(np.sqrt(clusters * (residuals**2).sum()) / n_items)

@@ -1,0 +1,1 @@
+"""Models: found, checked, loaded, described; which way serves them, and why none does."""
