@@ -8,10 +8,19 @@ from typing import Any
 
 import torch
 
+from runners.engine import prefix
 from runners.engine.chains import Sweep, sweep
 from runners.engine.reference import Answer, measure
 from runners.engine.replay import replay_sweep
-from tests.runners.families import CONFIGS, MIXED, REPLAYED_CONFIGS, random_births, tiny
+from tests.runners.families import (
+    CONFIGS,
+    MIXED,
+    REPLAYED_CONFIGS,
+    UNEQUAL,
+    random_births,
+    random_items,
+    tiny,
+)
 
 
 def one_by_one(
@@ -90,20 +99,46 @@ def largest_differences(
     return together, alone
 
 
+COMMON = random_items([9], [0], seed=9)[0].prompt
+
+
 def table(names: Sequence[str] | None = None, load: Callable[[str], Any] = tiny) -> str:
-    """Return the largest differences of families, by every way that serves them, as lines."""
-    lines = [
-        f"{'family':24}{'scope':9}{'way':7}{'batch':>9}{'alone':>9}{'mass':>9}{'prefix':>9}{'scale':>7}"
-    ]
+    """Return the largest differences of families, by every way that serves them, as lines.
+
+    `batch`: a left-padded batch of mixed lengths; `alone`: its items one by one; `common`: behind
+    nine tokens in common, which chains compute once; `text`: completions of several tokens.
+    """
+    columns = "".join(f"{c:>9}" for c in ("batch", "alone", "common", "text", "mass", "prefix"))
+    lines = [f"{'family':24}{'scope':9}{'way':7}{columns}{'scale':>7}"]
     for name in names or (*CONFIGS, *REPLAYED_CONFIGS):
-        late = {"chains": sweep} if name in CONFIGS else {"replay": replay_sweep}
-        by_scope = {"answer": late, "decision": late}
-        for scope in ("answer", "decision", "prompt", "all"):
-            for label, way in by_scope.get(scope, {"replay": replay_sweep}).items():
-                batch, alone = largest_differences(load(name), MIXED, scope, way=way)
-                worst = batch.with_worst(alone)
-                lines.append(
-                    f"{name:24}{scope:9}{label:7}{batch.logit_diff:9.1e}{alone.logit_diff:9.1e}"
-                    f"{worst.answer_logmass:9.1e}{worst.prefix_logprob:9.1e}{worst.scale:7.1f}"
-                )
+        late = ("chains", sweep) if name in CONFIGS else ("replay", replay_sweep)
+        wide = ("replay", replay_sweep)
+        for scope, (label, way) in {
+            "answer": late,
+            "decision": late,
+            "prompt": wide,
+            "all": wide,
+        }.items():
+            lines.append(f"{name:24}{scope:9}{label:7}{_row(load(name), scope, way)}")
     return "\n".join(lines)
+
+
+def _row(loaded: Any, scope: str, way: Callable[..., Sweep]) -> str:
+    batch, alone = largest_differences(loaded, MIXED, scope, way=way)
+    behind = [replace(item, prompt=COMMON + item.prompt) for item in MIXED]
+    own, prefix.WORTH["cpu"] = prefix.WORTH["cpu"], 0
+    try:
+        common, _ = largest_differences(loaded, behind, scope, way=way)
+    finally:
+        prefix.WORTH["cpu"] = own
+    long = [replace(item, sequence=True) for item in UNEQUAL]
+    text, apart = largest_differences(loaded, long, scope, way=way)
+    text, worst = text.with_worst(apart), batch.with_worst(alone).with_worst(common)
+    found = (batch.logit_diff, alone.logit_diff, common.logit_diff, text.logit_diff)
+    numbers = (*found, worst.answer_logmass, worst.prefix_logprob)
+    return "".join(f"{number:9.1e}" for number in numbers) + f"{worst.scale:7.1f}"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    print(table())

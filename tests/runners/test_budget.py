@@ -153,10 +153,10 @@ def test_extraction_reads_all_anew_and_counts_once(said, monkeypatch):
     whole = read_activations(tiny("llama"), MIXED, 1000)
     own, heard = extraction._read_batch, []
 
-    def small(loaded, items):
+    def small(loaded, items, *rest):
         if len(items) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
-        return own(loaded, items)
+        return own(loaded, items, *rest)
 
     monkeypatch.setattr(extraction, "_read_batch", small)
     read = read_activations(tiny("llama"), MIXED, Budget(1000, said.append), heard.append)
