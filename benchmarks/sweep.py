@@ -26,7 +26,8 @@ import torch
 
 from benchmarks import bounds, curves, material, report, slow
 from benchmarks.ask_peer import Peer
-from benchmarks.timing import Timings, alternating, matmul_peak, peak_memory, ratio
+from benchmarks.memory import peak_memory
+from benchmarks.timing import Timings, alternating, matmul_peak, ratio
 from benchmarks.ways import SWEPT, Group, Timed, ways
 from runners.engine.batches import default_tokens_per_batch
 

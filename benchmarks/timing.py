@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 import torch
 
+from benchmarks.memory import peak_memory
+
 Way = Callable[..., object]
-PEAK, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class Took(NamedTuple):
@@ -68,31 +66,6 @@ def timed(way: Way) -> Took:
 def ratio(one: Sequence[float], unit: Sequence[float]) -> float:
     """Return the median over rounds of one way's seconds in units of another's of that round."""
     return median(a / b for a, b in zip(one, unit, strict=True))
-
-
-def peak_memory(way: Way) -> int | None:
-    """Return the bytes that one call needs beside what is there before; None where unknown."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        way()
-        return torch.cuda.max_memory_allocated() - before
-    if not RESET.exists():
-        way()
-        return None
-    # What the allocator keeps of earlier calls would hide what this one needs.
-    ctypes.CDLL(None).malloc_trim(0)
-    before = resident("VmRSS")
-    RESET.write_text("5")
-    way()
-    return resident("VmHWM") - before
-
-
-def resident(field: str, process: Path = PEAK) -> int:
-    """Return the bytes of a field of /proc/PID/status: `VmRSS` now, `VmHWM` at most so far."""
-    lines = process.read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
 
 
 def matmul_peak(device: torch.device, dtype: torch.dtype) -> float:

@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -79,11 +80,9 @@ def weave(
         common, cache = begin(loaded, trunks, max(1, apart))
     padded = Padded.of([row[common:] for row in trunks], common, loaded.device)
     full = ghost(loaded, padded.attended.shape[1])
-    room = max(FEWEST, min(MOST, padded.attended.shape[1] // len(stem.parents)))
-    room = min(room, max(1, ROWS // len(stem.parents)))
     copies = 1 + sum(len(rows) for rows in births.values())
     calls = recorded(found, padded.arguments(cache))
-    chained = ChainArguments(stem, min(room, copies))
+    chained = ChainArguments(stem, _at_once(copies, padded.attended.shape[1], len(stem.parents)))
     loom = _Loom(calls, cache, full, chained, births, apart > 0, read, read_trunks)
     ids = torch.tensor(stems, device=loaded.device)
     ok = padded.attended
@@ -104,6 +103,16 @@ def weave(
     if not apart:
         return Woven(chains, chains[:, 0, :0])
     return Woven(chains, _finished(found, padded.ids[:, -apart:], loom.calls[-1]))
+
+
+def _at_once(copies: int, slots: int, rows: int) -> int:
+    """Return how many chains of `rows` rows meet in one attention over `slots` slots.
+
+    No more rows than the trunks have, so that they need no more memory, and parts of one size.
+    """
+    room = max(FEWEST, min(MOST, slots // rows))
+    room = min(room, max(1, ROWS // rows))
+    return ceil(copies / ceil(copies / room))
 
 
 @dataclass
@@ -129,10 +138,11 @@ class _Loom:
             hidden = named.pop(first)
             gate(block, hidden, named)
             self._trunks(layer, own)
-            output = self._chains(layer, own, first, named, hidden)
+            output, chains = self._chains(layer, own, first, named, hidden)
             if self.read:
-                self.read(layer, residual(output))
-            return with_residual(output, self._grown(layer, residual(output)))
+                self.read(layer, chains[:, : hidden.shape[1]])
+            self._bear(layer, chains, hidden.shape[1])
+            return with_residual(output, chains)
 
         return forward
 
@@ -160,29 +170,37 @@ class _Loom:
         first: str,
         named: dict[str, Any],
         hidden: Tensor,
-    ) -> Any:
-        """Run all chains through a block, some at a time, each over the trunks and itself only."""
+    ) -> tuple[Any, Tensor]:
+        """Run all chains through a block, some at a time, each over the trunks and itself only.
+
+        Returns an output of the block, and what it makes of all chains [B, rows, d_model] with room
+        behind them for those that are born here: joining parts would need all of them twice.
+        """
         mine = {name: self.cache if v is self.ghost else v for name, v in named.items()}
         kept = self.cache.layers[layer]
-        rows = self.arguments.copies * len(self.arguments.depth)
-        outputs = []
-        for part in torch.split(hidden, rows, 1):
+        size = self.arguments.copies * len(self.arguments.depth)
+        born = len(self.births.get(layer, ())) * len(self.arguments.depth)
+        output, chains, start = None, None, 0
+        for part in torch.split(hidden, size, 1):
             self.cache.layers[layer] = copy.copy(kept)
             given = self.arguments.of(part, mine, kept.keys.shape[-2])
-            outputs.append(own(**{first: part}, **given))
+            output = own(**{first: part}, **given)
+            found = residual(output)
+            if chains is None:
+                chains = found.new_empty(len(found), hidden.shape[1] + born, found.shape[2])
+            chains[:, start : start + part.shape[1]] = found
+            start += part.shape[1]
         # Nothing reads them again, and over all layers they would fill the memory.
         self.cache.layers[layer] = self.ghost.layers[layer]
-        if len(outputs) == 1:
-            return outputs[0]
-        return with_residual(outputs[0], torch.cat([residual(output) for output in outputs], 1))
+        assert chains is not None  # the unsteered chain is always there
+        return output, chains
 
-    def _grown(self, layer: int, hidden: Tensor) -> Tensor:
-        """Return the chains with those that are born after block `layer`."""
-        if layer not in self.births:
-            return hidden
-        stem = hidden[:, None, : len(self.arguments.depth)]
-        born = stem + self.births[layer].to(hidden)[None, :, None]
-        return torch.cat([hidden, born.flatten(1, 2)], 1)
+    def _bear(self, layer: int, chains: Tensor, rows: int) -> None:
+        """Fill the room behind `rows` rows with the chains that are born after block `layer`."""
+        if layer in self.births:
+            stem = chains[:, None, : len(self.arguments.depth)]
+            born = stem + self.births[layer].to(chains)[None, :, None]
+            chains[:, rows:] = born.flatten(1, 2)
 
 
 def _finished(found: Parts, ids: Tensor, last: Call) -> Tensor:
