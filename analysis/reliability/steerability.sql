@@ -1,7 +1,7 @@
 -- question: How far does each vector move the answers, how sure is that, and how many items move the wrong way or not at all?
 -- grain: run, layer
 -- source: Tan et al. 2024 (arXiv 2407.12404), section 3: slope of a straight line through an
---   item's propensity curve; intervals, nulls and q values as DESIGN 7 has them (macros in
+--   item's propensity curve, with intervals, nulls and q values (macros in
 --   warehouse/macros/intervals.sql name the papers)
 -- params:
 --   filters
