@@ -4,6 +4,9 @@ comment on view shown_name is
 comment on column shown_name.name is 'The alphabetically first of its names';
 comment on column shown_name.suffix is
 'Empty, or @1, @2, ... from the oldest on where a newer id bears the name';
+comment on view fit_card is 'What each vector was fitted on, by id and by name. One row per vector_id.';
+comment on column fit_card.n_items is 'Training items used';
+comment on column fit_card.n_questions is 'Training questions used';
 comment on view run_card is 'Everything known about a run, by id and by name. One row per run_id.';
 comment on view run_label is
 'What views say of a run: run_card without what only joins need. One row per run_id.';

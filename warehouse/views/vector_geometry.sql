@@ -7,21 +7,6 @@ with first_name as (
     select kind, id, min(name) as name
     from name
     group by kind, id
-),
-
-fit as (
-    select
-        vector_fit.vector_id,
-        string_agg(distinct coalesce(concept.name, vector_fit.dataset_id), ' + ') as fit_concept,
-        string_agg(distinct coalesce(variant.name, vector_fit.variant_id), ' + ') as fit_variant,
-        sum(vector_fit.n_items) as n_items,
-        sum(vector_fit.n_questions) as n_questions
-    from vector_fit
-    left join first_name as concept
-        on concept.kind = 'concept' and concept.id = vector_fit.dataset_id
-    left join first_name as variant
-        on variant.kind = 'variant' and variant.id = vector_fit.variant_id
-    group by vector_fit.vector_id
 )
 
 select
@@ -62,7 +47,7 @@ select
 from vector_layer
 inner join vector using (vector_id)
 left join model on model.model_id = vector.model_id
-left join fit using (vector_id)
+left join fit_card as fit using (vector_id)
 left join first_name as model_name
     on model_name.kind = 'model' and model_name.id = vector.model_id
 left join first_name as method
