@@ -31,7 +31,7 @@ create or replace macro correlation_p(r, n) as
 create or replace macro correlations(points, draws, confidence) as table
 with point as (
     select g, x, y
-    from (select unnest(points, recursive := true))
+    from (select unnest(points, max_depth := 2))
     where x is not null and y is not null
 ),
 
@@ -117,7 +117,7 @@ left join bootstrap using (g);
 create or replace macro q_values(points) as table
 with point as (
     select id, family, p
-    from (select unnest(points, recursive := true))
+    from (select unnest(points, max_depth := 2))
     where p is not null
 ),
 
@@ -137,3 +137,14 @@ select
     p,
     least(1, min(scaled) over (partition by family order by p desc)) as q
 from scaled;
+
+-- Spearman's correlation of two lists of one length; for correlations with their intervals see above.
+create or replace macro spearman_of(xs, ys) as (
+    select if(min(rank_x) < max(rank_x) and min(rank_y) < max(rank_y), corr(rank_x, rank_y), null)
+    from (
+        select
+            rank() over (order by x) + (count(*) over (partition by x) - 1) / 2.0 as rank_x,
+            rank() over (order by y) + (count(*) over (partition by y) - 1) / 2.0 as rank_y
+        from (select unnest(xs) as x, unnest(ys) as y)
+    )
+);
