@@ -25,7 +25,8 @@ create or replace macro correlation_p(r, n) as
     end;
 
 -- One row per group. Spearman's is Pearson's on mid-ranks. Points with a null are left out; a
--- correlation is null where one side does not vary. The bootstrap (`draws` resamples of points,
+-- correlation is null where one side does not vary, and rounded, so that a perfect order gives
+-- exactly 1 and the order of adding up decides nothing. The bootstrap (`draws` resamples of points,
 -- fixed by hashes of draw and place; percentile interval of Spearman's) leaves out resamples in
 -- which one side does not vary.
 create or replace macro correlations(points, draws, confidence) as table
@@ -53,8 +54,9 @@ observed as (
     select
         g,
         count(*) as n,
-        if(min(x) < max(x) and min(y) < max(y), corr(x, y), null) as pearson,
-        if(min(x) < max(x) and min(y) < max(y), corr(rank_x, rank_y), null) as spearman
+        if(min(x) < max(x) and min(y) < max(y), round(corr(x, y), 12), null) as pearson,
+        if(min(x) < max(x) and min(y) < max(y), round(corr(rank_x, rank_y), 12), null)
+            as spearman
     from ranked
     group by g
 ),
@@ -140,7 +142,11 @@ from scaled;
 
 -- Spearman's correlation of two lists of one length; for correlations with their intervals see above.
 create or replace macro spearman_of(xs, ys) as (
-    select if(min(rank_x) < max(rank_x) and min(rank_y) < max(rank_y), corr(rank_x, rank_y), null)
+    select if(
+        min(rank_x) < max(rank_x) and min(rank_y) < max(rank_y),
+        round(corr(rank_x, rank_y), 12),
+        null
+    )
     from (
         select
             rank() over (order by x) + (count(*) over (partition by x) - 1) / 2.0 as rank_x,
