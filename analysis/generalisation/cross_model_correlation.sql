@@ -98,7 +98,10 @@ matched as materialized (
 
 correlation as materialized (
     from correlations(
-        (select list({'g': g, 'x': steerability, 'y': steerability_b}) from matched),
+        (
+            select list({'g': g, 'c': dataset_id, 'x': steerability, 'y': steerability_b})
+            from matched
+        ),
         $draws,
         $confidence
     )

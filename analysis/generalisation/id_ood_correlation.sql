@@ -102,7 +102,12 @@ matched as materialized (
 
 correlation as materialized (
     from correlations(
-        (select list({'g': g, 'x': reference, 'y': steerability}) from matched), $draws, $confidence
+        (
+            select list({'g': g, 'c': dataset_id, 'x': reference, 'y': steerability})
+            from matched
+        ),
+        $draws,
+        $confidence
     )
 ),
 

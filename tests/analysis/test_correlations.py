@@ -24,10 +24,14 @@ def empty() -> Iterator[duckdb.DuckDBPyConnection]:
 def correlations(
     connection: duckdb.DuckDBPyConnection, groups: list[tuple[Any, Any]], draws: int = 1
 ) -> list[dict[str, Any]]:
-    rows = [{"g": g, "x": x, "y": y} for g, (xs, ys) in enumerate(groups) for x, y in zip(xs, ys, strict=True)]
-    points = pa.Table.from_pylist(rows, schema=pa.schema([("g", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]))  # noqa: F841
+    rows = [
+        {"g": g, "c": c, "x": x, "y": y}
+        for g, (xs, ys) in enumerate(groups)
+        for c, (x, y) in enumerate(zip(xs, ys, strict=True))
+    ]
+    points = pa.Table.from_pylist(rows, schema=pa.schema([("g", pa.int64()), ("c", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]))  # noqa: F841
     found = connection.sql(
-        "from correlations((select list({'g': g, 'x': x, 'y': y}) from points), $draws, 0.95)"
+        "from correlations((select list({'g': g, 'c': c, 'x': x, 'y': y}) from points), $draws, 0.95)"
         " order by g",
         params={"draws": draws},
     )
@@ -71,6 +75,21 @@ def test_bootstrap_is_the_percentile_bootstrap(empty: duckdb.DuckDBPyConnection)
     assert (row["bootstrap_low"], row["bootstrap_high"]) == pytest.approx((low, high), abs=0.03)
     (again,) = correlations(empty, [(x, y)], draws=2000)
     assert again == pytest.approx(row, abs=1e-9)
+
+
+def test_bootstrap_draws_concepts_with_all_their_points(empty: duckdb.DuckDBPyConnection) -> None:
+    draw = np.random.default_rng(6)
+    concept = np.repeat(np.arange(20), 3)
+    x, y = (draw.normal(size=20)[concept] + 0.1 * draw.normal(size=60) for _ in range(2))
+    points = pa.table({"g": np.zeros(60, int), "c": concept, "x": x, "y": y})  # noqa: F841
+    low, high = empty.sql(
+        "select bootstrap_low, bootstrap_high from"
+        " correlations((select list({'g': g, 'c': c, 'x': x, 'y': y}) from points), 2000, 0.95)"
+    ).fetchall()[0]
+    where = np.arange(60).reshape(20, 3)
+    drawn = [where[k].ravel() for k in draw.integers(0, 20, (2000, 20))]
+    ends = np.quantile([st.spearmanr(x[i], y[i]).statistic for i in drawn], [0.025, 0.975])
+    assert (low, high) == pytest.approx(tuple(ends), abs=0.04)
 
 
 def test_edges(empty: duckdb.DuckDBPyConnection) -> None:

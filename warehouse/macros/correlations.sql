@@ -1,6 +1,6 @@
--- Correlations over groups of points, with intervals whose unit is the point (a concept). `points`
--- is a list of structs {g, x, y}, so that one macro serves every analysis:
--- from correlations((select list({'g': ..., 'x': ..., 'y': ...}) from points), 1000, 0.95).
+-- Correlations over groups of points, with intervals whose unit is the concept. `points` is a list of
+-- structs {g, c, x, y}: group, concept, the two numbers; so one macro serves every analysis:
+-- from correlations((select list({'g': ..., 'c': ..., 'x': ..., 'y': ...}) from points), 1000, 0.95).
 
 -- Bounds on the scale of Fisher's z (Fisher 1921, Metron 1, 3-32): the standard error of z is
 -- 1 / sqrt(n - 3) for Pearson's r and sqrt((1 + r^2 / 2) / (n - 3)) for Spearman's (Bonett and Wright
@@ -26,12 +26,13 @@ create or replace macro correlation_p(r, n) as
 
 -- One row per group. Spearman's is Pearson's on mid-ranks. Points with a null are left out; a
 -- correlation is null where one side does not vary, and rounded, so that a perfect order gives
--- exactly 1 and the order of adding up decides nothing. The bootstrap (`draws` resamples of points,
--- fixed by hashes of draw and place; percentile interval of Spearman's) leaves out resamples in
--- which one side does not vary.
+-- exactly 1 and the order of adding up decides nothing. The bootstrap (`draws` resamples of concepts
+-- with all their points, fixed by hashes of draw and place; percentile interval of Spearman's)
+-- leaves out resamples in which one side does not vary. Where concepts have several points only
+-- the bootstrap is an interval: the others take points for independent.
 create or replace macro correlations(points, draws, confidence) as table
 with point as (
-    select g, x, y
+    select g, c, x, y
     from (select unnest(points, max_depth := 2))
     where x is not null and y is not null
 ),
@@ -41,8 +42,7 @@ ranked as (
         g,
         x,
         y,
-        row_number() over (partition by g order by x, y) as k,
-        count(*) over (partition by g) as n,
+        dense_rank() over (partition by g order by c) as k,
         rank() over (partition by g order by x)
         + (count(*) over (partition by g, x) - 1) / 2.0 as rank_x,
         rank() over (partition by g order by y)
@@ -61,12 +61,17 @@ observed as (
     group by g
 ),
 
+unit as (
+    select distinct g, k, max(k) over (partition by g) as n
+    from ranked
+),
+
 drawn as (
     select
-        ranked.g,
+        unit.g,
         draw.d,
-        1 + (hash(draw.d, ranked.k) % ranked.n::ubigint)::bigint as k
-    from ranked
+        1 + (hash(draw.d, unit.k) % unit.n::ubigint)::bigint as k
+    from unit
     cross join range(draws) as draw(d)
 ),
 
