@@ -14,7 +14,7 @@
 #   multiplier_bound  positive               1.5     slopes are fitted over abs(multiplier) up to this
 #   confidence        fraction               0.95    level of the intervals, which stand only where p < 1 - level
 #   draws             count                  999     exchanges of questions behind a p
-#   seed              bigint                 0       seed of these exchanges
+#   seed              count                  1       seed of these exchanges
 # columns:
 #   model           model
 #   concept         concept that the questions ask about

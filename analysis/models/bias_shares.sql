@@ -24,7 +24,7 @@ judged as (
         case
             when undetermined is not null then undetermined
             when p >= 1 - $confidence then 'p is not below ' || round(1 - $confidence, 6)
-            when standard_error is null then 'a kind of question occurs once'
+            when standard_error is null then 'one question'
             when adjusted <= 0 then 'adjusted is not above 0'
         end as no_interval
     from ranked

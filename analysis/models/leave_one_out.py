@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Sureness(NamedTuple):
-    """Standard error and degrees of freedom, arrays (...); NaN where a kind has one question."""
+    """Standard error and degrees of freedom, arrays (...); NaN for a single question."""
 
     standard_error: Array
     df: Array
@@ -29,11 +29,12 @@ def jackknife(left_out: Array, kind: npt.NDArray[np.int64]) -> Sureness:
     Welch's over kinds, and 2 / (the squared coefficient of variation of the variance), which
     falls where few questions carry most of it (their kurtosis enters).
     """
-    spread, variance, welch = np.zeros_like(left_out), 0.0, 0.0
-    sizes = np.bincount(kind)
-    if sizes.min() < 2:
+    if len(kind) < 2:
         unknown = np.full(left_out.shape[1:], np.nan)
         return Sureness(unknown, unknown)
+    spread, variance, welch = np.zeros_like(left_out), 0.0, 0.0
+    kind = _pooled(kind)
+    sizes = np.bincount(kind)
     for number, n in enumerate(sizes):
         own = left_out[kind == number]
         spread[kind == number] = own - own.mean(axis=0)
@@ -46,3 +47,12 @@ def jackknife(left_out: Array, kind: npt.NDArray[np.int64]) -> Sureness:
         tails = 2 / (2 / (n_questions - len(sizes)) + excess / n_questions)
         df = np.minimum(variance**2 / welch, tails)
     return Sureness(np.sqrt(variance), np.where(variance > 0, np.maximum(df, 1.0), 1.0))
+
+
+def _pooled(kind: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return kinds of two questions at least: those that occur once join the smallest other."""
+    sizes = np.bincount(kind)
+    larger = [number for number in np.argsort(sizes, kind="stable") if sizes[number] > 1]
+    joined = np.where(sizes[kind] > 1, kind, larger[0] if larger else 0)
+    found: npt.NDArray[np.int64] = np.unique(joined, return_inverse=True)[1].reshape(-1)
+    return found
