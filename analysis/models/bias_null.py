@@ -38,8 +38,8 @@ def orthonormal(columns: list[Array], n_items: int) -> Array:
         centred = column - column.mean()
         rest = centred - basis.T @ (basis @ centred)
         length = np.linalg.norm(rest)
-        keep = length > 1e-6 * max(np.linalg.norm(centred), 1e-300) and length > 0
-        basis = np.vstack([basis, rest / length if keep else np.zeros(n_items)])
+        new = length > 0 and length > 1e-6 * np.linalg.norm(centred)
+        basis = np.vstack([basis, rest / length if new else np.zeros(n_items)])
     return basis
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from analysis.models.bias_design import LEAST
 from analysis.models.designs import Design
 from analysis.models.exchange import signs
-from analysis.models.leave_one_out import jackknife
+from analysis.models.leave_one_out import Sureness, jackknife
 from analysis.models.share_rows import FLOOR, Rows, Share, spread
 
 Array = npt.NDArray[np.float64]
@@ -56,7 +56,8 @@ def shares(design: Design, n_draws: int, seed: int, rows: Rows) -> None:
     one, two = pairs(design)
     question = np.unique(design.question[one], return_inverse=True)[1].reshape(-1)
     n_questions = int(question.max()) + 1 if question.size else 0
-    m, d = (design.slopes[one] + design.slopes[two]) / 2, (design.slopes[one] - design.slopes[two]) / 2  # fmt: skip
+    m, d = (design.slopes[one] + sign * design.slopes[two] for sign in (1, -1))
+    m, d = m / 2, d / 2
     m = m - m.mean(axis=0) if len(m) else m
     sums = [np.zeros((n_questions, design.slopes.shape[1])) for _ in range(5)]
     for total, values in zip(sums, (np.ones_like(d), d, d * d, m, m * m), strict=True):
@@ -68,8 +69,9 @@ def shares(design: Design, n_draws: int, seed: int, rows: Rows) -> None:
         FLOOR if not differs else few if not found else None for differs in spread(design)
     ]
     null = np.full(design.slopes.shape[1], np.nan)
+    nothing = Share(null, null, null, Sureness(null, null))
     for factor in ("letter", "question_by_letter", "question"):
-        share = found[factor] if found else Share(null, null, null, jackknife(np.zeros((1, len(null))), np.zeros(1, int)))  # fmt: skip
+        share = found.get(factor, nothing)
         reasons = [
             reason or ("slopes of pairs do not differ" if np.isnan(value) else None)
             for reason, value in zip(undetermined, share.share, strict=True)

@@ -1,8 +1,11 @@
-# question: Which share of the spread of slopes is owed to the letter, to Yes or No, and how sure is that?
+# question: Which share of the spread of slopes is owed to the letter, to Yes or No, and how sure
+#   is that?
 # topic: bias
 # grain: run, layer, kind, factor
-# source: sequential: Tan et al. 2024 (arXiv 2407.12404) section 4, `compute_variance` (least squares on two 0/1
-#   factors, letter first); order_free: the mean over both orders (Shapley, Lindeman Merenda and Gold
+# source: sequential: Tan et al. 2024 (arXiv 2407.12404) section 4, `compute_variance` (least
+#   squares on two 0/1
+#   factors, letter first); order_free: the mean over both orders (Shapley, Lindeman Merenda and
+#   Gold
 #   1980), the interaction after both; paired: the exact split of questions that ran in both orders
 #   (view paired_bias). Adjusted as omega squared (Hays 1963), p by exchanging questions (Freedman
 #   and Lane 1983), intervals by a jackknife over questions (analysis/models/leave_one_out.py)
@@ -10,9 +13,12 @@
 #   filters
 #   split             train|validation|test  test    split that is reported
 #   role              fitted|null|resample   fitted  vectors: fitted, resample or null
-#   layer             layer                  null    one layer, or `best` = the one that validation chose; null = all
-#   multiplier_bound  positive               1.5     slopes are fitted over abs(multiplier) up to this
-#   confidence        fraction               0.95    level of the intervals, which stand only where p < 1 - level
+#   layer             layer                  null    one layer, or `best` = the one that
+#     validation chose; null = all
+#   multiplier_bound  positive               1.5     slopes are fitted over abs(multiplier) up to
+#     this
+#   confidence        fraction               0.95    level of the intervals, which stand only
+#     where p < 1 - level
 #   draws             count                  999     exchanges of questions behind a p
 #   seed              count                  1       seed of these exchanges
 # columns:
@@ -28,7 +34,8 @@
 #   adjusted        the share less what chance gives (omega squared; may be below 0)
 #   share_low       lower end of the interval of adjusted; null where p is not below 1 - confidence
 #   share_high      upper end
-#   p               chance of as large a share where the factor does nothing (unexplained: where no factor does)
+#   p               chance of as large a share where the factor does nothing (unexplained: where
+#     no factor does)
 #   undetermined    why there is no share, null where there is one
 #   complete        false where an asked measurement is missing
 # further columns:

@@ -15,7 +15,9 @@ import numpy.typing as npt
 Index = npt.NDArray[np.intp]
 
 
-def _keys(question_ids: Sequence[str], seed: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def _keys(
+    question_ids: Sequence[str], seed: int, shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
     """Return uniform numbers [n_questions, *shape] that belong to a question's id and the seed."""
     draws = [
         np.random.default_rng([seed, zlib.crc32(name.encode())]).random(shape)
@@ -39,7 +41,7 @@ def exchanges(
     for size in np.unique(sizes):
         same = np.flatnonzero(sizes == size)
         blocks = order[starts[same, None] + np.arange(size)]
-        keys = _keys([question_ids[q] for q in same], seed, (n_draws, 1 + int(size)))
+        keys = _keys([question_ids[int(q)] for q in same], seed, (n_draws, 1 + int(size)))
         places = np.argsort(keys[:, :, 0], axis=0).T
         within = np.argsort(keys[:, :, 1:].transpose(1, 0, 2), axis=2)
         moved = np.take_along_axis(blocks[places], within, axis=2)

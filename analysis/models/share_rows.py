@@ -19,7 +19,8 @@ FLOOR = "slopes do not differ (standard deviation below slope_floor)"
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("run_id", "kind", "factor", "undetermined")),
-        *((name, pa.int64()) for name in ("layer", "n_items", "n_questions", "n_rare", "n_multipliers")),
+        *((name, pa.int64()) for name in ("layer", "n_items", "n_questions", "n_rare")),
+        ("n_multipliers", pa.int64()),
         *(
             (name, pa.float64())
             for name in (
