@@ -57,6 +57,8 @@ comment on macro table asked_question_slopes is
 comment on macro table missing_of is 'What was asked of some runs and is not there.';
 comment on macro table asked_steerability is
 'The steerability that an analysis is asked about, with its intervals by question.';
+comment on macro table asked_outcomes is
+'A vector''s geometry and how its concept fares with it, over all asked concepts.';
 comment on macro table asked_nulls is
 'How far the null vectors of the asked runs move the same questions.';
 comment on column best_layer.complete is 'Nothing asked is missing at any of the candidate layers';

@@ -173,3 +173,77 @@ select
     stddev_samp(steerability) as sd
 from moved
 group by run_id, layer, kind, n_items, n_multipliers;
+
+-- A vector's geometry and how its concept fares with it: what predictions over concepts are made from.
+-- The gap is the mean over the other variants of the vector's steerability there minus that at home,
+-- null where it was asked at home only. Several seeds are averaged. One row per model_id, dataset_id,
+-- method, norm, operator, parameters, scope, fit_variant, layer (null for `best`).
+create macro asked_outcomes(
+    experiments, models, concepts, methods, asked_split, asked_layer, bound
+) as table
+with steered as materialized (
+    select *
+    from asked_steerability(
+        experiments, models, concepts, methods, 'fitted', asked_split, asked_layer, bound, 0.95
+    )
+    where
+        resample is null
+        and fit_dataset_ids = [dataset_id]
+        and len(fit_variant_ids) = 1
+        and not degenerate
+),
+
+away as (
+    select
+        home.run_id,
+        home.layer,
+        avg(away.steerability - home.steerability) as gap,
+        count(*) as n_away,
+        bool_and(away.complete) as complete
+    from steered as home
+    inner join steered as away
+        on
+            away.vector_id = home.vector_id
+            and away.model_id = home.model_id
+            and away.operator = home.operator
+            and away.parameters = home.parameters
+            and away.scope = home.scope
+            and away.layer = home.layer
+            and away.fit_variant_ids <> [away.variant_id]
+    where home.fit_variant_ids = [home.variant_id]
+    group by home.run_id, home.layer
+)
+
+select
+    home.model_id,
+    any_value(home.model) as model,
+    home.dataset_id,
+    any_value(home.concept) as concept,
+    home.method,
+    home.norm,
+    home.operator,
+    home.parameters,
+    home.scope,
+    home.fit_variant,
+    if(asked_layer = 'best', null, home.layer) as layer,
+    avg(home.steerability) as steerability,
+    avg(home.anti_steerable_fraction) as anti_steerable_fraction,
+    avg(away.gap) as ood_gap,
+    min(away.n_away) as n_away,
+    avg(ln(nullif(geometry.relative_length, 0))) as log_relative_length,
+    avg(geometry.mean_cosine) as mean_cosine,
+    avg(geometry.d_prime) as d_prime,
+    avg(geometry.auroc) as auroc,
+    avg(geometry.overlap) as overlap,
+    avg(geometry.effective_rank) as effective_rank,
+    avg(geometry.replicate_cosine) as replicate_cosine,
+    min(home.n_multipliers) as n_multipliers,
+    bool_and(home.complete and coalesce(away.complete, true)) as complete
+from steered as home
+left join away using (run_id, layer)
+left join vector_geometry as geometry
+    on geometry.vector_id = home.vector_id and geometry.layer = home.layer
+where home.fit_variant_ids = [home.variant_id]
+group by
+    home.model_id, home.dataset_id, home.method, home.norm, home.operator, home.parameters,
+    home.scope, home.fit_variant, if(asked_layer = 'best', null, home.layer);
