@@ -116,8 +116,11 @@ sized as (
         factor.t,
         error_a * error_a as variance_a,
         error_b * error_b as variance_b,
-        sqrt(greatest(0, error_a * error_a + error_b * error_b - 2 * covariance))
-            as difference_error
+        if(
+            covariance is null,
+            null,
+            sqrt(greatest(0, error_a * error_a + error_b * error_b - 2 * covariance))
+        ) as difference_error
     from compared
     left join factor using (n_questions)
 ),

@@ -152,7 +152,11 @@ select
     a.variant as variant_a,
     b.variant as variant_b,
     tested.distance,
-    greatest(0, tested.distance - factor.t * tested.distance_error) as distance_low,
+    if(
+        tested.distance_error is null,
+        null,
+        greatest(0, tested.distance - factor.t * tested.distance_error)
+    ) as distance_low,
     tested.distance + factor.t * tested.distance_error as distance_high,
     tested.shift,
     tested.shift - factor.t * tested.shift_error as shift_low,
