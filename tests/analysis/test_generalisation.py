@@ -93,11 +93,15 @@ def test_relative_steerability_is_fiellers(world: Any, reference: str) -> None:
         assert (row["relative_tan"] is None) == (b.mean() <= 0.25)
         if b.mean() ** 2 <= t * t * vb:
             assert row["denominator"] == "unclear"
-            assert row["relative_steerability"] is row["relative_low"] is row["relative_high"] is None
+            assert (
+                row["relative_steerability"] is row["relative_low"] is row["relative_high"] is None
+            )
             continue
         ends = np.roots([b.mean() ** 2 - t * t * vb, -2 * (a.mean() * b.mean() - t * t * c), a.mean() ** 2 - t * t * va])  # fmt: skip
         ends = sorted(ends * np.sign(b.mean()))
-        assert (row["relative_low"], row["relative_high"]) == pytest.approx(ends, rel=1e-3, abs=1e-4)
+        assert (row["relative_low"], row["relative_high"]) == pytest.approx(
+            ends, rel=1e-3, abs=1e-4
+        )
         assert row["relative_steerability"] == pytest.approx(a.mean() / abs(b.mean()), rel=1e-5)
 
 
@@ -226,7 +230,9 @@ def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
     draw = np.random.default_rng(7)
     pairs = [draw.normal(size=(2, 64)) * 0.05 + np.eye(64)[[0, 0]] for _ in range(7)]
     for number, (variant, name) in enumerate((v, f"m|c|{v}|mean_difference|") for v in VARIANTS):
-        empty.execute("insert into vector_direction values (?, 0, ?)", [name, pairs[0][number].tolist()])
+        empty.execute(
+            "insert into vector_direction values (?, 0, ?)", [name, pairs[0][number].tolist()]
+        )
         for k in range(1, 7):
             empty.execute("insert into vector by name select * replace (? as vector_id, ? as parent_vector_id, ? as resample, 'resample' as role) from vector where vector_id = ?", [f"{variant}{k}", name, k, name])  # fmt: skip
             empty.execute("insert into vector_layer by name select * replace (? as vector_id) from vector_layer where vector_id = ?", [f"{variant}{k}", name])  # fmt: skip
@@ -245,7 +251,11 @@ def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
         for u, v in resamples
     ]
     half = st.t.ppf(0.975, 5) * np.std(changes, ddof=1)
-    assert (row["fit_variant_a"], row["fit_variant_b"], row["n_resamples"]) == ("base", "user_positive", 6)
+    assert (row["fit_variant_a"], row["fit_variant_b"], row["n_resamples"]) == (
+        "base",
+        "user_positive",
+        6,
+    )
     assert row["cosine"] == pytest.approx(a @ b / np.sqrt(a @ a * (b @ b)), abs=1e-6)
     assert row["corrected_cosine"] == pytest.approx(min(1, corrected), abs=1e-5)
     assert row["corrected_low"] == pytest.approx(corrected - half, abs=1e-5)
@@ -280,10 +290,17 @@ def test_degenerate_vectors_count_nowhere(empty: duckdb.DuckDBPyConnection) -> N
 
 def test_one_question_has_no_intervals(empty: duckdb.DuckDBPyConnection) -> None:
     columns = {"fit_variant": np.repeat(VARIANTS, 2), "variant": np.tile(VARIANTS, 2)}
-    fill(empty, slope=np.array([1.0, 2.0, 3.0, 4.0]), baseline=np.array([1.0, 2.0, 1.0, 2.0]), **columns)
+    fill(
+        empty,
+        slope=np.array([1.0, 2.0, 3.0, 4.0]),
+        baseline=np.array([1.0, 2.0, 1.0, 2.0]),
+        **columns,
+    )
     for row in rows(empty, "relative_steerability"):
         assert row["difference"] != 0
-        for name in "relative_steerability relative_low denominator difference_low difference_q".split():
+        for (
+            name
+        ) in "relative_steerability relative_low denominator difference_low difference_q".split():
             assert row[name] is None, name
     (row,) = rows(empty, "variant_distance")
     assert (row["distance"], row["distance_low"], row["distance_high"]) == (1, None, None)
