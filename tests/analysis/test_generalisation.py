@@ -158,7 +158,7 @@ def test_variant_distance(world: Any) -> None:
 def test_no_shift_is_said_to_be_none(empty: duckdb.DuckDBPyConnection) -> None:
     fill(empty, variant=np.repeat(VARIANTS, 5), question=np.tile(np.arange(5), 2), slope=np.ones(10), baseline=0.5)  # fmt: skip
     (row,) = rows(empty, "variant_distance")
-    assert (row["distance"], row["shift"], row["changed"], row["shift_p"]) == (0, 0, 0, None)
+    assert (row["distance"], row["shift"], row["changed"], row["shift_p"]) == (0, 0, 0, 1)
 
 
 def test_nulls_of_the_grid(empty: duckdb.DuckDBPyConnection) -> None:
@@ -304,3 +304,14 @@ def test_one_question_has_no_intervals(empty: duckdb.DuckDBPyConnection) -> None
             assert row[name] is None, name
     (row,) = rows(empty, "variant_distance")
     assert (row["distance"], row["distance_low"], row["distance_high"]) == (1, None, None)
+
+
+def test_what_is_below_the_models_own_error_is_no_difference(
+    empty: duckdb.DuckDBPyConnection,
+) -> None:
+    """A shift by 5e-4, the same in every item, is sure and yet nothing."""
+    columns = {"fit_variant": np.repeat(VARIANTS, 5), "variant": "user_positive"}
+    slope = np.repeat([1.0, 1.0005], 5) + np.tile([0.3, 0.1, -0.2, 0.0, -0.1], 2)
+    fill(empty, slope=slope, question=np.tile(np.arange(5), 2), **columns)
+    (row,) = rows(empty, "relative_steerability")
+    assert (row["difference"], row["difference_p"]) == (pytest.approx(-5e-4, abs=1e-6), 1)
