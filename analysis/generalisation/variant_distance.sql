@@ -106,16 +106,28 @@ summary as (
     group by a, b
 ),
 
+ranked as (
+    select
+        *,
+        rank() over (partition by a, b order by left_diff)
+        + (count(*) over (partition by a, b, left_diff) - 1) / 2.0 as left_rank,
+        rank() over (partition by a, b order by right_diff)
+        + (count(*) over (partition by a, b, right_diff) - 1) / 2.0 as right_rank,
+        min(left_diff) over pair < max(left_diff) over pair
+        and min(right_diff) over pair < max(right_diff) over pair as both_vary
+    from both_sides
+    window pair as (partition by a, b)
+),
+
 alike as (
     select
         a,
         b,
-        if(min(left_diff) < max(left_diff) and min(right_diff) < max(right_diff),
-            corr(left_diff, right_diff), null) as pearson,
-        spearman_of(list(left_diff), list(right_diff)) as spearman,
+        corr(left_diff, right_diff) filter (where both_vary) as pearson,
+        corr(left_rank, right_rank) filter (where both_vary) as spearman,
         avg(left_diff) as mean_a,
         avg(right_diff) as mean_b
-    from both_sides
+    from ranked
     group by a, b
 ),
 

@@ -36,18 +36,53 @@
 --   multiplier_bound  the wider range
 
 with
+fitted as materialized (
+    select card.*, run.parameters
+    from asked_cards($experiment, $model, $concept, $method, 'fitted', $layer) as card
+    inner join run using (run_id)
+    where
+        card.resample is null
+        and card.fit_dataset_ids = [card.dataset_id]
+        and card.fit_variant = 'base'
+        and card.variant = 'base'
+),
+
+slope as (
+    select run_id, layer, multiplier_bound, slope, n_multipliers, split from item_slope_within(0.5)
+    union all
+    select run_id, layer, multiplier_bound, slope, n_multipliers, split from item_slope_within(1.0)
+    union all
+    select run_id, layer, multiplier_bound, slope, n_multipliers, split from item_slope_within(1.5)
+),
+
+missing as (
+    from missing_of($experiment, $model, $concept, $method)
+    where split = $split
+),
+
+steered as (
+    select
+        slope.run_id,
+        slope.layer,
+        slope.multiplier_bound,
+        avg(slope.slope) as steerability,
+        min(slope.n_multipliers) as n_multipliers
+    from slope
+    inner join fitted using (run_id)
+    where slope.split = $split and is_layer(slope.layer, $layer, fitted.chosen_layer)
+    group by slope.run_id, slope.layer, slope.multiplier_bound
+),
+
 cell as materialized (
-    select * from asked_steerability(
-        $experiment, $model, $concept, $method, 'fitted', $split, $layer, 0.5, $confidence
-    )
-    union all by name
-    select * from asked_steerability(
-        $experiment, $model, $concept, $method, 'fitted', $split, $layer, 1.0, $confidence
-    )
-    union all by name
-    select * from asked_steerability(
-        $experiment, $model, $concept, $method, 'fitted', $split, $layer, 1.5, $confidence
-    )
+    select
+        fitted.*,
+        steered.* exclude (run_id),
+        coalesce(missing.n_missing, 0) = 0 as complete
+    from steered
+    inner join fitted using (run_id)
+    left join missing on missing.run_id = steered.run_id and missing.layer = steered.layer
+    anti join (from vector_layer where degenerate) as degenerate
+        on degenerate.vector_id = fitted.vector_id and degenerate.layer = steered.layer
 ),
 
 matched as materialized (
@@ -68,12 +103,6 @@ matched as materialized (
             b.run_id = a.run_id
             and b.layer = a.layer
             and b.multiplier_bound > a.multiplier_bound
-    where
-        a.resample is null
-        and a.fit_dataset_ids = [a.dataset_id]
-        and a.fit_variant = 'base'
-        and a.variant = 'base'
-        and not a.degenerate
 ),
 
 correlation as (

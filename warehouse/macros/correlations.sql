@@ -144,18 +144,3 @@ select
     p,
     least(1, min(scaled) over (partition by family order by p desc)) as q
 from scaled;
-
--- Spearman's correlation of two lists of one length; for correlations with their intervals see above.
-create or replace macro spearman_of(xs, ys) as (
-    select if(
-        min(rank_x) < max(rank_x) and min(rank_y) < max(rank_y),
-        round(corr(rank_x, rank_y), 12),
-        null
-    )
-    from (
-        select
-            rank() over (order by x) + (count(*) over (partition by x) - 1) / 2.0 as rank_x,
-            rank() over (order by y) + (count(*) over (partition by y) - 1) / 2.0 as rank_y
-        from (select unnest(xs) as x, unnest(ys) as y)
-    )
-);
