@@ -76,19 +76,24 @@ class Loom:
         assert self.together is not None  # `_few` said so
         first, rows = self.calls[layer].first, hidden.shape[1]
         given = self.together.arguments(layer, rows)
-        if self._both is None:
-            self._both = torch.cat([self.calls[layer].named[first], hidden], 1)
-        gate(block, self._both, given)
-        output = own(**{first: self._both}, **given)
+        # What the block before left is held by nobody else while this one runs.
+        entering, self._both = self._entering(layer, hidden), None
+        gate(block, entering, given)
+        output = own(**{first: entering}, **given)
         both = residual(output)
-        trunks, chains = both[:, :-rows], both[:, -rows:]
-        self._hand_on(layer, trunks)
-        self._both = both
+        self._hand_on(layer, both[:, :-rows])
+        chains = both[:, -rows:]
         if layer in self.births:
-            self._both = None
             chains = self._with_room(layer, chains)
+        else:
+            self._both = both
         self.cache.layers[layer] = self.ghost.layers[layer]
         return output, chains
+
+    def _entering(self, layer: int, hidden: Tensor) -> Tensor:
+        """Return the trunks and the chains `hidden` behind them as they enter a block."""
+        trunks = self.calls[layer].named.pop(self.calls[layer].first)
+        return torch.cat([trunks, hidden], 1) if self._both is None else self._both
 
     def _hand_on(self, layer: int, trunks: Tensor) -> None:
         """Give the trunks to the next block's call, if there is one, and to who reads them."""

@@ -30,8 +30,11 @@ FEW = 8
 class Together:
     """What blocks are handed for a trunk of `trunk` rows and all chains of a stem behind it."""
 
-    def __init__(self, stem: Stem, calls: list[Call], trunk: int, before: int) -> None:
+    def __init__(
+        self, stem: Stem, calls: list[Call], trunk: int, before: int, device: torch.device
+    ) -> None:
         self.stem, self.calls, self.trunk, self.before = stem, calls, trunk, before
+        self.device = device
         # The object itself is kept beside its result: a freed id would be given out again.
         self._made: dict[object, tuple[object, Tensor]] = {}
 
@@ -48,8 +51,11 @@ class Together:
         if stem != Stem.line(size) or size * FEW > trunk:
             return None
         padded = Padded.of(rows, before, loaded.device)
-        calls = recorded(parts(loaded.model), padded.arguments(cache))
-        return cls(stem, calls, trunk, before)
+        _, calls = recorded(parts(loaded.model), padded.arguments(cache))
+        for call in calls if not before else ():
+            # Nothing comes before and nothing asks again: keys and values need not be kept.
+            call.named.update({name: None for name, v in call.named.items() if v is cache})
+        return cls(stem, calls, trunk, before, loaded.device)
 
     def serves(self, rows: int) -> bool:
         """Return whether `rows` rows of chains are few."""
@@ -58,7 +64,7 @@ class Together:
     def arguments(self, layer: int, rows: int) -> dict[str, Any]:
         """Return the arguments of a block, but for hidden states, for `rows` rows of chains."""
         call, size = self.calls[layer], len(self.stem.parents)
-        found = {name: value for name, value in call.named.items() if name != call.first}
+        found = dict(call.named)
         copies = rows // size
         for name in TILED:
             if copies > 1 and found.get(name) is not None:
@@ -66,8 +72,7 @@ class Together:
         mask = found.get("attention_mask")
 
         def make() -> Tensor:
-            device = call.named[call.first].device
-            own = causal_mask(self.trunk + size, self.before, device) if mask is None else mask
+            own = causal_mask(self.trunk + size, self.before, self.device) if mask is None else mask
             return together_mask(own, self.stem.depth, self.stem.ancestors, copies)
 
         if copies > 1:

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from runners.models.load import LoadedModel
 
 FEWEST, MOST = 32, 256
-"""Chains that meet in one attention: fewer would read the weights too often, and the masks of more
-grow with their square."""
+"""Rows, and chains, that meet in one attention: fewer would read the weights too often, and the
+masks of more grow with their square."""
+STATES = 4
+"""Rows of chains that wait before and after a block while one of its own runs through it: they
+need as much memory."""
 ROWS = 2 * MOST
 """Rows of chains that meet in one attention, at most: long completions leave room for few."""
 
@@ -76,7 +79,9 @@ def weave(
     padded = Padded.of([row[common:] for row in trunks], common, loaded.device)
     full = ghost(loaded, padded.attended.shape[1])
     copies = 1 + sum(len(rows) for rows in births.values())
-    calls = recorded(found, padded.arguments(cache))
+    embedded, calls = recorded(found, padded.arguments(cache))
+    calls[0].named[calls[0].first] = embedded
+    del embedded
     chained = ChainArguments(stem, _at_once(copies, padded.attended.shape[1], len(stem.parents)))
     whole = [[*row[common:], *line] for row, line in zip(trunks, stems, strict=True)]
     together = Together.of(loaded, whole, stem, cache)
@@ -105,10 +110,11 @@ def weave(
 def _at_once(copies: int, slots: int, rows: int) -> int:
     """Return how many chains of `rows` rows meet in one attention over `slots` slots.
 
-    No more rows than the trunks have, so that they need no more memory, and parts of one size.
+    They and the hidden states of all chains, before and after the block, need no more memory than
+    the trunks do; and parts are of one size.
     """
-    room = max(FEWEST, min(MOST, slots // rows))
-    room = min(room, max(1, ROWS // rows))
+    free = max(FEWEST, slots - copies * rows // STATES)
+    room = min(MOST, max(1, min(free, ROWS) // rows))
     return ceil(copies / ceil(copies / room))
 
 
