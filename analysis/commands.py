@@ -130,6 +130,7 @@ def _check(home: Path) -> bool:
 def _answer(
     home: Path, name: str, given: dict[str, Any], form: str | None, out: Path | None, wide: bool
 ) -> None:
+    from analysis.brief import brief
     from analysis.catalog import get
     from analysis.run import answer
     from warehouse import output
@@ -138,9 +139,9 @@ def _answer(
     analysis, form = get(name), form_of(form, out)
     with connect(home) as connection:
         found = answer(connection, name, given)
-        brief = form == "table" and not wide and any(column.further for column in analysis.columns)
-        shown = [f'"{c.name}"' for c in analysis.columns if not (brief and c.further)]
-        output.write(found.project(", ".join(shown)), form, out)
+        cut = form == "table" and not wide and any(column.further for column in analysis.columns)
+        shown = brief(analysis, found) if cut else [column.name for column in analysis.columns]
+        output.write(found.project(", ".join(f'"{name}"' for name in shown)), form, out)
         for note in _notes(analysis, found, len(shown)):
             click.echo(note, err=True)
         if silence := _silence(connection, analysis, given):
