@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click.testing
@@ -96,6 +98,25 @@ def test_faults_of_a_concept_file(place: Path, text: str, where: str, what: str)
 )  # fmt: skip
 def test_names_and_arguments(place: Path, args: tuple[str, ...], what: str) -> None:
     assert what in refused(*args)
+
+
+def test_a_layer_out_of_range_is_refused_before_anything_is_built_or_loaded(place: Path) -> None:
+    """From the configuration: neither torch nor a dataset is needed to know it."""
+    tried = "\n".join([
+        "import sys",
+        "from steerhouse import cli",
+        f"sys.argv = ['steerhouse', '--specs', 'specs', *{ADHOC!r}, *sys.argv[1:]]",
+        "try: cli(standalone_mode=False)",
+        "finally: print('torch' in sys.modules)",
+    ])  # fmt: skip
+    for model in ("reference", str(model_folder(place))):
+        how = ("--model", model, "--layers", "3,99")
+        done = subprocess.run(
+            [sys.executable, "-c", tried, *how], capture_output=True, text=True, check=False
+        )
+        assert "layer 99 is out of range" in done.stderr
+        assert done.stdout == "False\n"
+    assert not (place / "data").exists()
 
 
 def test_too_few_questions_for_a_split(place: Path) -> None:
@@ -354,8 +375,6 @@ def test_a_file_damaged_in_the_run_ends_it_with_one_line(
 
 
 def test_two_runs_at_once_measure_everything_once(place: Path) -> None:
-    import subprocess
-
     from tests.command import STEERHOUSE
 
     args = [str(STEERHOUSE), "--specs", "specs", *ADHOC, "--model", "reference"]
