@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "specs" / "experiments" / "wide.yaml").write_text(WIDE)
     done = steerhouse("--specs", "specs", "run", "wide", cwd=folder)
     assert done.returncode == 0, done.stderr
+    (folder / "said").write_text(done.stderr)
     return folder
 
 
@@ -98,6 +100,25 @@ def test_best_is_one_layer_for_every_variant(folder: Path) -> None:
     assert set(map(tuple, raw.values())) == {(3,)}
     unit = {tuple(layers) for _, norm, _, layers in rows if norm == "unit"}
     assert unit == {(2,)}, "with unit vectors the planted profile peaks at layer 2"
+
+
+def test_the_chosen_layers_are_said_at_the_end(folder: Path) -> None:
+    """A line a model, each choice with what tells it apart; the slopes are those of the view."""
+    said = (folder / "said").read_text()
+    (line,) = [one for one in said.splitlines() if one.startswith("twin: layer chosen")]
+    assert " among 6, by mean slope: " in line
+    chosen = ask(
+        folder,
+        "select concept, method, norm, scope, layer, steerability from best_layer "
+        "where model = 'twin'",
+    )
+    assert len(chosen) == 8
+    for concept, method, norm, scope, layer, slope in chosen:
+        ways = f"{concept} · {method} · {norm} · {scope}"
+        (number, shown) = re.search(rf"{ways}: (\d+) \(slope ([-\d.]+)\)", line).groups()  # type: ignore[union-attr]
+        assert int(number) == layer
+        assert float(shown) == pytest.approx(slope, rel=0.01)
+    assert said.index("vector(s) fitted") < said.index("twin: layer chosen") < said.index("next: ")
 
 
 def test_what_rides_along_belongs_to_the_base_fit(folder: Path) -> None:
@@ -234,6 +255,8 @@ def test_nothing_rides_along_with_a_single_degenerate_layer(tmp_path: Path) -> N
     done = quick(tmp_path, "one", "layers: [0]\nlimit: 2\nsplits: [test]\nnulls: {random: 2}\n")
     assert done.returncode == 0, done.stderr
     assert "no layer can be chosen" in done.stderr
+    assert "reference: 6 of 6 (vector, layer) are degenerate" in done.stderr
+    assert "tea · mean_difference at layer 0, " in done.stderr
     assert ask(tmp_path, "select distinct role from sweep") == [("fitted",)]
 
 
@@ -286,6 +309,8 @@ def test_a_concept_without_a_direction_is_swept_and_said(tmp_path: Path) -> None
     done = steerhouse("--specs", "specs", "run", *how, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no layer can be chosen" in done.stderr
+    assert "reference: 6 of 6 (vector, layer) are degenerate" in done.stderr
+    assert "tea · mean_difference at layer 0, " in done.stderr
     assert ask(tmp_path, "select sum(n_missing) from coverage") == [(0,)]
 
 

@@ -50,6 +50,8 @@ class Outcome:
     fitted: int = 0
     asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     """Rows of `experiment_run` so far."""
+    found: list[str] = field(default_factory=list)
+    """What the user should read at the end, a line each."""
     model_ids: list[str] = field(default_factory=list)
     models_left: int = 0
 
