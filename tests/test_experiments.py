@@ -106,7 +106,7 @@ def test_the_chosen_layers_are_said_at_the_end(folder: Path) -> None:
     """A line a model, each choice with what tells it apart; the slopes are those of the view."""
     said = (folder / "said").read_text()
     (line,) = [one for one in said.splitlines() if one.startswith("twin: layer chosen")]
-    assert " among 6, by mean slope: " in line
+    assert " among 4, by mean slope: " in line  # two layers are degenerate
     chosen = ask(
         folder,
         "select concept, method, norm, scope, layer, steerability from best_layer "
