@@ -73,7 +73,7 @@ class Step:
         todo = work.blocks(units, done)
         title = f"{self.campaign.loaded.spec.name}: {name}"
         workers = self.executor.workers() if todo else 1
-        for line in estimate.describe(title, units, todo, workers):
+        for line in estimate.describe(title, units, todo, workers, self.options.engine):
             say(line)
         if todo and (where := self.executor.plan()):
             say(f"  {where}")

@@ -7,27 +7,20 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from runners.console import say
+from runners.models.experts import routes
 from specs.faults import Refused
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
     from runners.models.load import LoadedModel
+
+__all__ = ["judged", "routes", "tell"]
 
 Row = dict[str, Any]
 """A row of `verification`."""
 TOLERATED = 20
 """One row in so many may differ where a router chooses experts, and one in any case."""
-EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
-"""Names under which configurations keep how many experts a router chooses from."""
-
-
-def routes(model: nn.Module) -> bool:
-    """Return whether a router sends tokens to experts: a near tie may go either way by rounding."""
-    config: Any = model.config
-    text = config.get_text_config()
-    return any((getattr(text, name, None) or 0) > 1 for name in EXPERTS)
 
 
 def judged(found: Sequence[Row], loaded: LoadedModel) -> list[Row]:

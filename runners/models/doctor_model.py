@@ -120,8 +120,8 @@ def _unloaded(spec: Model, settings: Settings, online: bool) -> PreTrainedModel:
 
 def _ways(model: PreTrainedModel, held: int, found: Examined) -> None:
     """Say by which way each scope is served, for short prompts and for the longest."""
-    from runners.campaign.verdict import routes
     from runners.models.architecture import way
+    from runners.models.experts import routes
 
     short = way(model)
     if short.kind == "refuse":
