@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psutil
 import pytest
 import torch
@@ -83,6 +84,22 @@ def test_a_killed_worker_loses_its_block_only(
     assert "Traceback" not in err
     assert "(raylet)" not in out + err
     assert outcome.measured == len(ray_cluster.numbers(folder / "killed"))
+
+
+@pytest.mark.slow
+def test_text_answers_are_the_same_from_a_cluster(folder: Path, address: str) -> None:
+    """Completions of several tokens, of unequal length, go to workers and come back as numbers."""
+    ray_cluster.run(folder, "told", experiment=ray_cluster.TOLD)
+    outcome = ray_cluster.run(folder, "told-far", address, experiment=ray_cluster.TOLD)
+    assert outcome.measured == len(ray_cluster.numbers(folder / "told-far")) > 100
+    assert ray_cluster.largest_gap(folder / "told", folder / "told-far") <= TOLERANCE
+    tokens = "select distinct positive_tokens > 1 and negative_tokens > 1 from baseline"
+    for home in ("told", "told-far"):
+        with duckdb.connect(str(folder / home / "warehouse.duckdb"), read_only=True) as connection:
+            assert connection.execute("select distinct score from evaluation").fetchall() == [
+                ("sequence",)
+            ]
+            assert connection.execute(tokens).fetchall() == [(True,)]
 
 
 class Deadly:
