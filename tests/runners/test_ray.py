@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from runners.campaign import asked
-from runners.cluster import executor
+from runners.cluster import parcels
 from runners.cluster.connection import Size, Wanted, connected
 from runners.cluster.crew import Crew, Worker
 from runners.cluster.executor import OnCluster
@@ -111,8 +111,8 @@ class Deadly:
 
 def spoil(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     """Let every task go out with other fields."""
-    own = executor._task
-    monkeypatch.setattr(executor, "_task", lambda *some: own(*some)._replace(**changes))
+    own = parcels.task
+    monkeypatch.setattr(parcels, "task", lambda *some: own(*some)._replace(**changes))
 
 
 def refusal(folder: Path, home: str, address: str) -> str:
@@ -126,13 +126,13 @@ def refusal(folder: Path, home: str, address: str) -> str:
 def test_what_a_worker_refuses_reaches_the_driver_as_it_was(
     folder: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = executor._task
+    own = parcels.task
 
     def endless(block: Any, tokens: int) -> Any:
         task = own(block, tokens)
         return task._replace(cells=[(*task.cells[0][:2], float("inf"))])
 
-    monkeypatch.setattr(executor, "_task", endless)
+    monkeypatch.setattr(parcels, "task", endless)
     assert "not finite" in refusal(folder, "refused", address)
 
 
@@ -140,13 +140,13 @@ def test_what_a_worker_refuses_reaches_the_driver_as_it_was(
 def test_another_model_on_a_node_is_refused_with_what_differs(
     folder: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = executor.as_loaded
+    own = parcels.as_loaded
     other = toy_models.save(folder / "other", max_position_embeddings=128)
 
     def elsewhere(loaded: Any) -> Any:
         return own(loaded).model_copy(update={"folder": str(other)})
 
-    monkeypatch.setattr(executor, "as_loaded", elsewhere)
+    monkeypatch.setattr(parcels, "as_loaded", elsewhere)
     line = refusal(folder, "other-home", address)
     assert "its model is not the driver's" in line
     assert "context_length is 128, the driver's 256" in line
