@@ -69,9 +69,10 @@ def _read(name: str, catalog: Catalog) -> Read:
 def _as_model(spec: Model, shown: Shown, read: Read, settings: Settings) -> None:
     """Print prompt and tokens of one model; what `run` would refuse is printed, then raised."""
     from runners.prompts.own_system import fault
-    from runners.prompts.positions import TokenisedItem, tokenise
+    from runners.prompts.positions import TokenisedItem
     from runners.prompts.show import prompt_text, tokens
     from runners.prompts.speaker import speaker
+    from runners.prompts.tokenising import tokenise
     from specs.faults import Refused
 
     speaks = speaker(spec, settings)

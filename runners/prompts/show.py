@@ -11,7 +11,8 @@ from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
-    from runners.prompts.positions import Line, Speaks, TokenisedItem
+    from runners.prompts.positions import Line, TokenisedItem
+    from runners.prompts.tokenising import Speaks
     from specs.catalog import Catalog
     from specs.schema import Read, Variant
     from specs.settings import Settings
