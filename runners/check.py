@@ -14,7 +14,7 @@ from specs.faults import Refused
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
-    from specs.schema import Experiment, Model
+    from specs.schema import Experiment
     from specs.settings import Settings
 
 
@@ -68,7 +68,7 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         asked = combinations(experiment, catalog)
     except Refused as refused:
         return list(refused.faults)
-    found = experiment_faults.faults(experiment, asked, catalog)
+    found = experiment_faults.faults(experiment, asked, catalog, settings)
     for concept in dict.fromkeys(c.concept for c in asked):
         variants = {v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)}
         found += _unrenderable(concept, sorted(variants), catalog, where)
@@ -78,8 +78,6 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         systems = {catalog.get("variants", v).system is not None for v in variants}
         for has_system in sorted(systems):
             found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]
-        methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
-        found += _layers(experiment, spec, methods, catalog, settings)
     return found
 
 
@@ -94,26 +92,3 @@ def _unrenderable(concept: str, variants: Sequence[str], catalog: Catalog, where
         except Refused as refused:
             found += [f"{where}: {fault}" for fault in refused.faults]
     return found
-
-
-def _layers(
-    experiment: Experiment,
-    model: Model,
-    methods: Sequence[str],
-    catalog: Catalog,
-    settings: Settings,
-) -> list[str]:
-    """Return the layers that a model or a vector file lacks, where its configuration is at hand."""
-    from runners.models.model_faults import known_layers, known_width
-
-    n_layers = known_layers(model, settings)
-    if n_layers is None:
-        return []
-    width = known_width(model, settings)
-    listed = [] if isinstance(experiment.layers, str) else experiment.layers
-    return [
-        f"experiment {experiment.name}: layer {layer} is out of range, model {model.name} has "
-        f"layers 0 to {n_layers - 1}"
-        for layer in listed
-        if not 0 <= layer < n_layers
-    ] + experiment_faults.file_faults(experiment, methods, catalog, n_layers, width)

@@ -92,7 +92,7 @@ def run(
     request: Request = adhoc.Request(**asked)
     catalog = open_catalog(settings)
     experiments = adhoc.experiments(request, catalog, settings)
-    execute.refuse_faulty(experiments, catalog)
+    execute.refuse_faulty(experiments, catalog, settings)
     asked_cluster = cluster if engine == "ray" else None
     options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster, keep_activations)
     for experiment in experiments:

@@ -219,6 +219,11 @@ class Concept(Spec):
     @classmethod
     def _shown(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse what is about options in the prompt where there are none."""
-        if info.data.get("answer_format") == "text":
+        answers = info.data.get("answer_format")
+        if answers == "text":
             raise ValueError("answer_format text shows no options; remove this key")
+        if answers == "yes_no":
+            raise ValueError(
+                "answer_format yes_no answers Yes or No and shows no options; remove this key"
+            )
         return value

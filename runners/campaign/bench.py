@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from runners.campaign.ids import evaluation_id
 from runners.console import say
 from runners.prompts.encoding import control_tokens
-from runners.prompts.positions import ROWS, TokenisedItem, tokenise_rows
+from runners.prompts.positions import TokenisedItem
+from runners.prompts.tokenising import ROWS, tokenise_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,7 +11,8 @@ from specs.schema import LabelShuffled, Random, VectorFile
 if TYPE_CHECKING:
     from runners.campaign.combinations import Combination
     from specs.catalog import Catalog
-    from specs.schema import Experiment
+    from specs.schema import Experiment, Model
+    from specs.settings import Settings
 
 WINDOW = 1.5
 """Slopes are fitted over multipliers up to this (DESIGN 1)."""
@@ -19,9 +20,40 @@ POINTS = 3
 """Fewest multipliers of a slope, 0 included, which is always there for operator add."""
 
 
-def faults(experiment: Experiment, asked: Sequence[Combination], catalog: Catalog) -> list[str]:
-    """Return what is wrong whatever the models are, a line each."""
-    return [*_null_methods(experiment, asked, catalog), *_too_few_multipliers(experiment)]
+def faults(
+    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog, settings: Settings
+) -> list[str]:
+    """Return what is wrong, a line each; layers where a model's configuration is at hand."""
+    found = [*_null_methods(experiment, asked, catalog), *_too_few_multipliers(experiment)]
+    for model in dict.fromkeys(c.model for c in asked):
+        methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
+        found += _layers(experiment, catalog.get("models", model), methods, catalog, settings)
+    return found
+
+
+def _layers(
+    experiment: Experiment,
+    model: Model,
+    methods: Sequence[str],
+    catalog: Catalog,
+    settings: Settings,
+) -> list[str]:
+    """Return the layers that a model or a vector file lacks, and vectors of another width."""
+    from runners.models.model_faults import known_layers, known_width
+
+    n_layers = known_layers(model, settings)
+    if n_layers is None:
+        return []
+    listed = [] if isinstance(experiment.layers, str) else experiment.layers
+    return [
+        *(
+            f"experiment {experiment.name}: layer {layer} is out of range, model {model.name} has "
+            f"layers 0 to {n_layers - 1}"
+            for layer in listed
+            if not 0 <= layer < n_layers
+        ),
+        *file_faults(experiment, methods, catalog, n_layers, known_width(model, settings)),
+    ]
 
 
 def file_faults(

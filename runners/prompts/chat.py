@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
-from specs.reader import place
+from specs.reader import has_file, place
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,7 +43,25 @@ def chat_template(tokenizer: PreTrainedTokenizerBase, spec: Model) -> str | None
     try:
         return str(tokenizer.get_chat_template())
     except ValueError:
-        raise Refused(f"{where}: the tokenizer has no chat template of its own; {REMEDY}") from None
+        raise Refused(
+            f"{where}: the tokenizer has no chat template of its own; {_remedy(spec)}"
+        ) from None
+
+
+def _remedy(spec: Model) -> str:
+    """Return what a spec must say for a model without template, whole where there is no spec."""
+    if has_file(spec):
+        return REMEDY
+    import yaml
+
+    name = spec.name.rpartition("/")[2]
+    kind = "folder" if spec.folder else "hub"
+    source = yaml.safe_dump({kind: getattr(spec, kind)}, width=math.inf, allow_unicode=True)
+    return (
+        f"write specs/models/{name}.yaml with the two lines `{source.strip()}` and "
+        "`template: plain` (base models; or a jinja2 chat template), then say --specs specs and "
+        f"--model {name}"
+    )
 
 
 def separator(spec: Model) -> str:
