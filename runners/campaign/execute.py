@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from specs.settings import Settings
 
 
-def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog) -> None:
+def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog, settings: Settings) -> None:
     """Refuse experiments whose parts do not agree, before any of them is begun."""
     faults = [
         fault
         for experiment in experiments
         for fault in experiment_faults.faults(
-            experiment, combinations(experiment, catalog), catalog
+            experiment, combinations(experiment, catalog), catalog, settings
         )
     ]
     if faults:
@@ -45,7 +45,7 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     Raises:
         Refused: anything a user can mend, before work starts where it can be known by then.
     """
-    refuse_faulty([experiment], catalog)
+    refuse_faulty([experiment], catalog, settings)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     with _cluster(options) as cluster:
         return _run(experiment, catalog, settings, options, cluster)
