@@ -70,11 +70,11 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         return list(refused.faults)
     found = experiment_faults.faults(experiment, asked, catalog, settings)
     for concept in dict.fromkeys(c.concept for c in asked):
-        variants = {v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)}
+        variants = {v for c in asked if c.concept == concept for v in (*c.fit_variants, c.variant)}
         found += _unrenderable(concept, sorted(variants), catalog, where)
     for model in dict.fromkeys(c.model for c in asked):
         spec = catalog.get("models", model)
-        variants = {v for c in asked if c.model == model for v in (c.fit_variant, c.variant)}
+        variants = {v for c in asked if c.model == model for v in (*c.fit_variants, c.variant)}
         systems = {catalog.get("variants", v).system is not None for v in variants}
         for has_system in sorted(systems):
             found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]

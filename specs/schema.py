@@ -19,7 +19,17 @@ from specs.concept import (
     TemplateSource,
 )
 from specs.experiment import Experiment, Nulls
-from specs.method import FittedMethod, LabelShuffled, MeanDifference, Method, Random, VectorFile
+from specs.method import (
+    FittedMethod,
+    LabelShuffled,
+    LogisticProbe,
+    MeanDifference,
+    Method,
+    Pca,
+    PluginMethod,
+    Random,
+    VectorFile,
+)
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.template import Template
@@ -36,6 +46,7 @@ __all__ = [
     "InlineQuestion",
     "InlineSource",
     "LabelShuffled",
+    "LogisticProbe",
     "MeanDifference",
     "Method",
     "Model",
@@ -44,8 +55,10 @@ __all__ = [
     "Operator",
     "OptionOrders",
     "Part",
+    "Pca",
     "Persona",
     "Planted",
+    "PluginMethod",
     "Random",
     "Read",
     "Scope",

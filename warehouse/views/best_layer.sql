@@ -1,6 +1,6 @@
 -- The layer that the validation split chooses (DESIGN 3): the largest steerability among layers
 -- whose vector is not degenerate, for the unresampled fit on base evaluated on base, or on the
--- alphabetically first variants where base was not asked. Several seeds are averaged; the lower of
+-- alphabetically first variants where base was not asked; a mean of fits comes last. Several seeds are averaged; the lower of
 -- two equal layers wins.
 create view best_layer as
 with base as (
@@ -35,7 +35,7 @@ preferred as (
         dense_rank() over (
             partition by model_id, dataset_id, method, norm, operator, scope
             order by
-                fit_on_base desc, fit_variant, on_base desc, variant, fit_variant_ids, variant_id
+                len(fit_variant_ids), fit_on_base desc, fit_variant, on_base desc, variant, fit_variant_ids, variant_id
         ) = 1
 ),
 
