@@ -42,6 +42,8 @@ class Model:
     """Exponential instead of normal."""
     first_share: float = 0.5
     """Share of questions with the positive option first, where not both orders run."""
+    yes_no: bool = True
+    """Whether answers are Yes and No at all."""
     uneven: float = 1.0
     """Factor on the noise of Yes questions."""
     seed: int = 0
@@ -49,7 +51,7 @@ class Model:
     def design(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return question, first and yes of every item."""
         number = np.arange(self.questions)
-        yes = number % 2
+        yes = number % 2 * self.yes_no
         if self.both:
             question = np.repeat(number, 2)
             return question, np.tile([1, 0], self.questions), yes[question]
@@ -89,7 +91,12 @@ class Model:
         found = shares(sums)
         crossed = bool(corner.any(axis=0).all())
         parts = {"sequential": sequential(found), "order_free": order_free(found, crossed)}
-        known = {(k, f): float(v) for k, part in parts.items() for f, v in part.items()}
+        known = {
+            (kind, factor): float(value)
+            for kind, part in parts.items()
+            for factor, value in part.items()
+            if not np.isnan(value)
+        }
         if self.both:
             known |= self._paired()
         return known
@@ -102,6 +109,18 @@ class Model:
         total = letter + differs + question
         parts = {"letter": letter, "question_by_letter": differs, "question": question}
         return {("paired", factor): part / total for factor, part in parts.items()}
+
+    def effects(self) -> dict[str, float]:
+        """Return the difference of mean slopes between the sides of each factor."""
+        _, first, yes = self.design()
+        left, y = first - 0.5, yes - 0.5
+        mean = self.yes * y + self.letter * left + 2 * self.interaction * left * y
+        sides = {"letter": left > 0, "yes_no": y > 0}
+        return {
+            name: float(mean[side].mean() - mean[~side].mean())
+            for name, side in sides.items()
+            if 0 < side.sum() < side.size
+        }
 
     def letter_led(self) -> float:
         """Return the chance that a question's two slopes have opposite signs."""
@@ -119,6 +138,9 @@ HARD = (
     Model("skewed", 150, letter=1, yes=0.8, interaction=0.5, skewed=True),
     Model("n = 10", 10, letter=2, yes=1, interaction=0.5),
     Model("n = 10, one order", 10, both=False, letter=2.5, question_sd=0.6),
+    Model("n = 10, letters only", 10, both=False, yes_no=False, letter=2.5, question_sd=0.6),
+    Model("n = 40, one order", 40, both=False, letter=2.5, question_sd=0.6),
+    Model("n = 20, one order", 20, both=False, letter=2.5, question_sd=0.6),
     Model("small truth", 60, letter=0.3, yes=0.3),
     Model("truth 1", 10, letter=2, question_sd=0, letter_sd=0, item_sd=0),
 )
@@ -202,7 +224,7 @@ def of_shares(connection: duckdb.DuckDBPyConnection, model: Model) -> Iterator[R
 
 def of_effects(connection: duckdb.DuckDBPyConnection, model: Model) -> Iterator[Row]:
     found = rows(connection, "bias_effects")
-    for factor, truth in (("letter", model.letter), ("yes_no", model.yes)):
+    for factor, truth in model.effects().items():
         own = [
             (row["effect_low"], row["effect_high"], row["p"])
             for row in found
