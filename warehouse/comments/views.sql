@@ -45,6 +45,8 @@ comment on view chosen_layer is
 comment on macro table asked_cards is
 'The run cards that pass some filters, with the chosen layer: what the analyses begin with.';
 comment on column best_layer.complete is 'Nothing asked is missing at any of the candidate layers';
+comment on view item_pair is
+'Items that differ only in the order of their options. One row per pair, item_id.';
 comment on view paired_bias is
 'The variance of slopes over questions that ran in both option orders. One row per run_id, split, layer.';
 comment on view bias is
