@@ -50,6 +50,26 @@ def refuse_unanswerable(concept: Concept, variant: Variant) -> None:
         )
 
 
+def told_by_one_item(concept: Concept, variant: Variant) -> bool:
+    """Return whether a variant that renders one item of the concept renders all of them.
+
+    So it is where its templates hold nothing but names, personas and members of options and
+    symbols: these are there, and not empty, in every item.
+    """
+    from jinja2 import nodes
+
+    def plain(node: nodes.Node) -> bool:
+        if isinstance(node, nodes.Getattr):
+            return isinstance(node.node, nodes.Name) and node.node.name == "persona"
+        if isinstance(node, nodes.Getitem):
+            return isinstance(node.node, nodes.Name) and node.node.name in ("options", "symbols")
+        known = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const)
+        return isinstance(node, known)
+
+    parsed = (_environment().parse(text) for text in _templates(concept, variant).values() if text)
+    return all(plain(node) for template in parsed for node in template.find_all(nodes.Node))
+
+
 def renderable(
     concept: Concept, variants: Sequence[Variant]
 ) -> tuple[list[Variant], list[CannotRender]]:
@@ -98,7 +118,12 @@ def variant_id(items: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, A
 
 def _templates(concept: Concept, variant: Variant) -> dict[str, str | None]:
     frame = FRAMES[concept.answer_format] if variant.frame is None else variant.frame
-    return {"frame": frame, "system": variant.system, "user": variant.user}
+    turns = {
+        f"turns[{number}].{role}": getattr(turn, role)
+        for number, turn in enumerate(variant.turns)
+        for role in ("user", "assistant")
+    }
+    return {"frame": frame, "system": variant.system, **turns, "user": variant.user}
 
 
 def _environment() -> Any:
@@ -138,9 +163,12 @@ def _row(
         values["persona"] = concept.persona.model_dump()
     values["item"] = _rendered(variant, templates, "frame", values, item)
     messages = [
-        {"role": role, "content": _rendered(variant, templates, role, values, item)}
-        for role in ("system", "user")
-        if role in templates
+        {
+            "role": key.rpartition(".")[2],
+            "content": _rendered(variant, templates, key, values, item),
+        }
+        for key in templates
+        if key != "frame"
     ]
     prefix = PREFIXES[concept.answer_format]
     prefix = prefix if variant.answer_prefix is None else variant.answer_prefix

@@ -23,7 +23,7 @@ from specs.method import FittedMethod, LabelShuffled, MeanDifference, Method, Ra
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.template import Template
-from specs.variant import Variant
+from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
@@ -55,6 +55,7 @@ __all__ = [
     "Splits",
     "Template",
     "TemplateSource",
+    "Turn",
     "Variant",
     "VectorFile",
 ]
