@@ -161,8 +161,7 @@ def _chosen(
 
 
 def _listed(concept: Concept, texts: list[str], labels: list[bool]) -> tuple[tuple[str, str], int]:
-    """Return the positive and the first negative option in the list's order, and where the first
-    of these two stands."""
+    """Return the positive and the first negative option as listed, and the positive's index."""
     _refuse_more_than_two(concept, len(texts))
     index = labels.index(True)
     pair = sorted((index, labels.index(False)))

@@ -15,6 +15,7 @@ from specs.identity import identity
 from specs.schema import Concept, Variant
 
 from .refusals import CannotRender, place
+from .templates import environment, only_names, undeclared
 
 FRAMES = {
     "letter": (
@@ -56,18 +57,7 @@ def told_by_one_item(concept: Concept, variant: Variant) -> bool:
     So it is where its templates hold nothing but names, personas and members of options and
     symbols: these are there, and not empty, in every item.
     """
-    from jinja2 import nodes
-
-    def plain(node: nodes.Node) -> bool:
-        if isinstance(node, nodes.Getattr):
-            return isinstance(node.node, nodes.Name) and node.node.name == "persona"
-        if isinstance(node, nodes.Getitem):
-            return isinstance(node.node, nodes.Name) and node.node.name in ("options", "symbols")
-        known = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const)
-        return isinstance(node, known)
-
-    parsed = (_environment().parse(text) for text in _templates(concept, variant).values() if text)
-    return all(plain(node) for template in parsed for node in template.find_all(nodes.Node))
+    return all(only_names(text) for text in _templates(concept, variant).values() if text)
 
 
 def renderable(
@@ -95,9 +85,9 @@ def render(
     template and what is wrong in it.
     """
     refuse_unanswerable(concept, variant)
-    environment = _environment()
+    sandbox = environment()
     templates = {
-        key: environment.from_string(text)
+        key: sandbox.from_string(text)
         for key, text in _templates(concept, variant).items()
         if text is not None
     }
@@ -126,23 +116,13 @@ def _templates(concept: Concept, variant: Variant) -> dict[str, str | None]:
     return {"frame": frame, "system": variant.system, **turns, "user": variant.user}
 
 
-def _environment() -> Any:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters.pop("random")
-    environment.globals.pop("lipsum")
-    return environment
-
-
 def _names(variant: Variant, templates: Mapping[str, str | None]) -> set[str]:
-    from jinja2 import TemplateError, meta
+    from jinja2 import TemplateError
 
     names: set[str] = set()
     for key, text in templates.items():
         try:
-            names |= meta.find_undeclared_variables(_environment().parse(text or ""))
+            names |= undeclared(text or "")
         except TemplateError as error:  # a filter or test that the sandbox does not have
             raise _broken(variant, key, str(error.message)) from None
     return names
