@@ -46,12 +46,19 @@ CELLS = (
 )
 
 
+def fits(cells: list[dict[str, Any]]) -> set[str]:
+    """Return what vectors were fitted on: each of the five, and their mean where it is asked."""
+    found = {str(cell["fit_variant"]) for cell in cells}
+    assert {cell["variant"] for cell in cells} == set(FIVE)
+    assert found - {" + ".join(sorted(FIVE))} == set(FIVE)
+    return found
+
+
 def test_reference_concepts_on_two_models_by_one_command(folder: Path, shared: Path) -> None:
     run(folder, shared, "ood-offline", "--model", "reference", "--model", "stories")
     cells = ask(folder, CELLS)
-    assert len(cells) == 2 * 3 * len(FIVE) ** 2
+    assert len(cells) == 2 * 3 * len(fits(cells)) * len(FIVE)
     for cell in cells:
-        assert {cell["fit_variant"], cell["variant"]} <= set(FIVE)
         layers = {"reference": 6, "stories": 5}[cell["model"]]
         assert (cell["n_layers"], cell["n_multipliers"]) == (layers, 7)
         assert cell["n"] == 96 * layers * 7
@@ -66,7 +73,7 @@ def test_mirror_concepts_on_a_trained_model(folder: Path, shared: Path) -> None:
     assert "verified 25 random rows" in said
     names = "('openness', 'survival-instinct', 'power-seeking-inclination')"
     cells = ask(folder, f"from ({CELLS}) where concept in {names}")
-    assert len(cells) == 3 * len(FIVE) ** 2
+    assert len(cells) == 3 * len(fits(cells)) * len(FIVE)
     assert {(cell["n_layers"], cell["n_multipliers"]) for cell in cells} == {(5, 7)}
     ((missing,),) = [
         tuple(row.values()) for row in ask(folder, "select sum(n_missing) from coverage")
