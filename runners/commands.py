@@ -163,13 +163,14 @@ def check(
     \b
     steerhouse check
     """  # noqa: D301
-    from runners.check import check_all
+    from runners.check import check_all, summary
 
     settings = replace(settings, plugins=plugins)
     faults, unreachable = check_all(settings, names, online)
-    for line in unreachable:
-        # Where it was looked for fills a screen; --online, or naming the concept, says all of it.
-        click.echo(f"Not reachable here: {line if names else line.partition(' (')[0]}", err=True)
+    if unreachable and not names:
+        click.echo(summary(unreachable), err=True)
+    for each in unreachable if names else ():
+        click.echo(f"Not reachable here: {each.line}", err=True)
     for line in faults:
         click.echo(f"Error: {line}", err=True)
     if faults:

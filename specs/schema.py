@@ -33,7 +33,7 @@ from specs.method import (
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.template import Template
-from specs.variant import Variant
+from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
@@ -68,6 +68,7 @@ __all__ = [
     "Splits",
     "Template",
     "TemplateSource",
+    "Turn",
     "Variant",
     "VectorFile",
 ]

@@ -79,7 +79,7 @@ def test_unknown_key_inside(faults: Faults) -> None:
     text = "source:\n  file: a.csv\n  fields:\n    positve: x\nsplits: {trian: 0.5}\n"
     assert faults("concepts", text) == [
         "x.yaml:4:5: source.fields.positve: unknown key; did you mean 'positive'? "
-        "known here: label_confidence, negative, positive, question",
+        "known here: label_confidence, labels, negative, options, positive, question",
         "x.yaml:5:10: splits.trian: unknown key; did you mean 'train'? "
         "known here: by, field, test, train, validation",
     ]
