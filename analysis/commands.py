@@ -145,6 +145,8 @@ def _answer(
             click.echo(note, err=True)
         if silence := _silence(connection, analysis, given):
             click.echo(silence, err=True)
+        if flattery := _flattery(connection, analysis, given):
+            click.echo(flattery, err=True)
 
 
 def _silence(
@@ -156,6 +158,25 @@ def _silence(
     if analysis.name == "answer_mass" or not set(_FILTERS) <= {p.name for p in analysis.parameters}:
         return None
     return warning(connection, **{name: given.get(name) for name in _FILTERS})
+
+
+def _flattery(
+    connection: duckdb.DuckDBPyConnection, analysis: Analysis, given: dict[str, Any]
+) -> str | None:
+    """Return a warning where `best` is a layer that the reported items chose themselves."""
+    from warehouse.queries import rows
+
+    layer = next((p.default for p in analysis.parameters if p.name == "layer"), None)
+    if given.get("layer", layer) != "best" or analysis.name == "best_layer":
+        return None
+    filters = {name: list(given.get(name) or ()) or None for name in _FILTERS}
+    ((n_runs,),) = rows(connection, "cross_fitted", **filters)
+    if not n_runs:
+        return None
+    return (
+        f"Warning: {n_runs} run(s) have no validation items, so that the items reported chose the "
+        "layer themselves and are too good at it; `steerhouse analyse best_layer` cross-fits"
+    )
 
 
 def _notes(analysis: Analysis, found: duckdb.DuckDBPyRelation, n_shown: int) -> list[str]:
