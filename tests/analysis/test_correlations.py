@@ -29,7 +29,12 @@ def correlations(
         for g, (xs, ys) in enumerate(groups)
         for c, (x, y) in enumerate(zip(xs, ys, strict=True))
     ]
-    points = pa.Table.from_pylist(rows, schema=pa.schema([("g", pa.int64()), ("c", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]))  # noqa: F841
+    points = pa.Table.from_pylist(
+        rows,
+        schema=pa.schema(
+            [("g", pa.int64()), ("c", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]
+        ),
+    )  # noqa: F841
     found = connection.sql(
         "from correlations((select list({'g': g, 'c': c, 'x': x, 'y': y}) from points), $draws, 0.95)"
         " order by g",
@@ -95,7 +100,9 @@ def test_bootstrap_draws_concepts_with_all_their_points(empty: duckdb.DuckDBPyCo
 def test_edges(empty: duckdb.DuckDBPyConnection) -> None:
     up, flat = [1.0, 2.0, 3.0, 4.0, 5.0], [2.0] * 5
     line, still, two, three, one = correlations(
-        empty, [(up, up), (up, flat), (up[:2], up[:2]), (up[:3], [1.0, 3.0, 2.0]), ([1.0], [1.0])], 50
+        empty,
+        [(up, up), (up, flat), (up[:2], up[:2]), (up[:3], [1.0, 3.0, 2.0]), ([1.0], [1.0])],
+        50,
     )
     assert (line["spearman"], line["pearson"], line["spearman_p"]) == (1, 1, 0)
     assert line["spearman_low"] is None  # no interval from a perfect order
@@ -158,7 +165,9 @@ def test_fieller_is_what_the_test_does_not_refuse(empty: duckdb.DuckDBPyConnecti
     assert n_clear >= 6
 
 
-def test_cluster_covariance_is_that_of_the_residual_totals(empty: duckdb.DuckDBPyConnection) -> None:
+def test_cluster_covariance_is_that_of_the_residual_totals(
+    empty: duckdb.DuckDBPyConnection,
+) -> None:
     draw = np.random.default_rng(1)
     n_a, n_b = draw.integers(1, 4, (2, 25))
     a = n_a * draw.normal(2, 1, 25)

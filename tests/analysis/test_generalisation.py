@@ -93,11 +93,15 @@ def test_relative_steerability_is_fiellers(world: Any, reference: str) -> None:
         assert (row["relative_tan"] is None) == (b.mean() <= 0.25)
         if b.mean() ** 2 <= t * t * vb:
             assert row["denominator"] == "unclear"
-            assert row["relative_steerability"] is row["relative_low"] is row["relative_high"] is None
+            assert (
+                row["relative_steerability"] is row["relative_low"] is row["relative_high"] is None
+            )
             continue
         ends = np.roots([b.mean() ** 2 - t * t * vb, -2 * (a.mean() * b.mean() - t * t * c), a.mean() ** 2 - t * t * va])  # fmt: skip
         ends = sorted(ends * np.sign(b.mean()))
-        assert (row["relative_low"], row["relative_high"]) == pytest.approx(ends, rel=1e-3, abs=1e-4)
+        assert (row["relative_low"], row["relative_high"]) == pytest.approx(
+            ends, rel=1e-3, abs=1e-4
+        )
         assert row["relative_steerability"] == pytest.approx(a.mean() / abs(b.mean()), rel=1e-5)
 
 
@@ -226,7 +230,9 @@ def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
     draw = np.random.default_rng(7)
     pairs = [draw.normal(size=(2, 64)) * 0.2 + np.eye(64)[[0, 0]] for _ in range(7)]
     for number, (variant, name) in enumerate((v, f"m|c|{v}|mean_difference|") for v in VARIANTS):
-        empty.execute("insert into vector_direction values (?, 0, ?)", [name, pairs[0][number].tolist()])
+        empty.execute(
+            "insert into vector_direction values (?, 0, ?)", [name, pairs[0][number].tolist()]
+        )
         for k in range(1, 7):
             empty.execute("insert into vector by name select * replace (? as vector_id, ? as parent_vector_id, ? as resample, 'resample' as role) from vector where vector_id = ?", [f"{variant}{k}", name, k, name])  # fmt: skip
             empty.execute("insert into vector_layer by name select * replace (? as vector_id) from vector_layer where vector_id = ?", [f"{variant}{k}", name])  # fmt: skip
@@ -236,7 +242,11 @@ def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
     cosines = np.array([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs])
     half = st.t.ppf(0.975, 5) * np.arctanh(cosines[1:]).std(ddof=1)
     ends = np.tanh(np.arctanh(cosines[0]) + np.array([-half, half]))
-    assert (row["fit_variant_a"], row["fit_variant_b"], row["n_resamples"]) == ("base", "user_positive", 6)
+    assert (row["fit_variant_a"], row["fit_variant_b"], row["n_resamples"]) == (
+        "base",
+        "user_positive",
+        6,
+    )
     assert row["cosine"] == pytest.approx(cosines[0], abs=1e-6)
     assert (row["cosine_low"], row["cosine_high"]) == pytest.approx(ends, abs=1e-5)
     assert row["chance"] == pytest.approx(1.959964 / 8)

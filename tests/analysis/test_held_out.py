@@ -80,7 +80,10 @@ def test_skill_of_a_law_and_of_nothing() -> None:
 
 def test_chance_is_called_a_law_one_time_in_twenty() -> None:
     draw = np.random.default_rng(2)
-    p = [permuted(draw.normal(size=(16, 3)), draw.standard_exponential(16), 19, 1)[1] for _ in range(200)]
+    p = [
+        permuted(draw.normal(size=(16, 3)), draw.standard_exponential(16), 19, 1)[1]
+        for _ in range(200)
+    ]
     wrong = np.mean(np.array(p) <= 0.05)
     low, high = st.binom.interval(0.999, 200, 0.05)
     assert low / 200 <= wrong <= high / 200

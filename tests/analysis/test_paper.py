@@ -37,7 +37,9 @@ def published(name: str) -> list[dict[str, str]]:
 def test_published_values_are_as_the_research_counted_them() -> None:
     found = published("tan2024_concepts")
     values = {
-        quantity: {row["concept"]: float(row["value"]) for row in found if row["quantity"] == quantity}
+        quantity: {
+            row["concept"]: float(row["value"]) for row in found if row["quantity"] == quantity
+        }
         for quantity in ("steerability", "anti_steerable_fraction")
     }
     names = list(values["steerability"])
@@ -94,7 +96,11 @@ def test_headlines_stand_beside_the_published_ones(world: Any) -> None:
         row = ours["id_ood_spearman", model]
         expected = st.spearmanr(means(slopes, model, HOME), means(slopes, model, AWAY)).statistic
         assert row["ours"] == pytest.approx(expected)
-        assert (row["published"], row["wording"], row["n_concepts"]) == (value, "wording differs", 6)
+        assert (row["published"], row["wording"], row["n_concepts"]) == (
+            value,
+            "wording differs",
+            6,
+        )
         if row["ours_low"] is None:  # a perfect order has no interval
             assert (abs(row["ours"]), row["within"]) == (1, None)
         else:
@@ -188,7 +194,9 @@ def test_relative_steerability_by_the_papers_rule(world: Any) -> None:
         own = slopes[row["model"], "openness", row["variant"], row["variant"]].mean()
         away = slopes[row["model"], "openness", row["fit_variant"], row["variant"]].mean()
         assert row["relative_steerability"] == (pytest.approx(away / own, rel=1e-4) if own > 0.25 else None)  # fmt: skip
-        a, b = (baselines[row["model"], "openness", row[name]] for name in ("variant", "fit_variant"))
+        a, b = (
+            baselines[row["model"], "openness", row[name]] for name in ("variant", "fit_variant")
+        )
         assert row["distance"] == pytest.approx(abs(a.astype(float) - b).mean())
 
 
@@ -242,7 +250,9 @@ def test_a_file_that_is_none_of_published_values_is_refused(world: Any, wrong: s
     with pytest.raises(WarehouseRefused) as refused:
         answer(world[0], "tan_slopes", {"published": wrong})
     (line,) = refused.value.faults
-    assert line.startswith(f"--param published={wrong}: must be a csv file with the columns concept,")
+    assert line.startswith(
+        f"--param published={wrong}: must be a csv file with the columns concept,"
+    )
 
 
 def test_the_command_reads_them_from_any_folder(tmp_path: Path) -> None:
