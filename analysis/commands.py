@@ -101,7 +101,10 @@ def _about(name: str) -> str:
 
     found = get(name)
     filters = "\n".join(f"  {each.name:<12}{each.meaning}" for each in FILTERS)
-    return found.header.replace("\n  filters", f"\n{filters}") + f"\nsql: {found.path}"
+    return (
+        found.header.replace("\n  filters", f"\n{filters}")
+        + f"\n{'python' if found.is_model else 'sql'}: {found.path}"
+    )
 
 
 def _check(home: Path) -> bool:

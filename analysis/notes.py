@@ -48,6 +48,8 @@ def notes(
         )
     if silence := _silence(connection, analysis, given):
         yield silence
+    if flattery := _flattery(connection, analysis, given):
+        yield flattery
 
 
 _FEW = f"least(random_n, label_shuffled_n) < {ENOUGH_NULLS}"
@@ -68,3 +70,22 @@ def _silence(
     if analysis.name == "answer_mass" or not set(FILTERS) <= {p.name for p in analysis.parameters}:
         return None
     return warning(connection, **{name: given.get(name) for name in FILTERS})
+
+
+def _flattery(
+    connection: duckdb.DuckDBPyConnection, analysis: Analysis, given: Mapping[str, Any]
+) -> str | None:
+    """Return a warning where `best` is a layer that the reported items chose themselves."""
+    from warehouse.queries import rows
+
+    layer = next((p.default for p in analysis.parameters if p.name == "layer"), None)
+    if given.get("layer", layer) != "best" or analysis.name == "best_layer":
+        return None
+    filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
+    ((n_runs,),) = rows(connection, "cross_fitted", **filters)
+    if not n_runs:
+        return None
+    return (
+        f"Warning: {n_runs} run(s) have no validation items, so that the items reported chose the "
+        "layer themselves and are too good at it; `steerhouse analyse best_layer` cross-fits"
+    )

@@ -7,7 +7,7 @@ here stands only what an experiment joins. Torch is never loaded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runners.campaign import experiment_faults
 from specs.faults import Refused
@@ -18,10 +18,36 @@ if TYPE_CHECKING:
     from specs.settings import Settings
 
 
+class Unreachable(NamedTuple):
+    """A spec whose source or model is not here; `line` says where it was looked for."""
+
+    kind: str
+    name: str
+    line: str
+
+
+SHOWN = 3
+"""Names of a kind that a summary gives."""
+
+
+def summary(unreachable: Sequence[Unreachable]) -> str:
+    """Return one line on all that is not reachable: how many of each kind, and the first names."""
+    parts = []
+    for kind in dict.fromkeys(each.kind for each in unreachable):
+        names = [each.name for each in unreachable if each.kind == kind]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        count = f"{len(names)} {kind if len(names) > 1 else kind.removesuffix('s')}"
+        parts.append(f"{count} ({', '.join(names[:SHOWN])}{more})")
+    return (
+        f"Not reachable here: {', '.join(parts)}; `steerhouse check NAME` says where it was "
+        "looked for, --sources DIR adds a mirror, --online asks the Hub"
+    )
+
+
 def check_all(
     settings: Settings, names: Sequence[str], online: bool
-) -> tuple[list[str], list[str]]:
-    """Return (faults, what is not reachable from here), a line each.
+) -> tuple[list[str], list[Unreachable]]:
+    """Return (faults, what is not reachable from here), faults a line each.
 
     `names` limits the depth to some experiments with what they use, and concepts; none: all.
     """
@@ -33,7 +59,7 @@ def check_all(
     faults = list(catalog.faults())
     if faults:
         return faults, []
-    unreachable: list[str] = []
+    unreachable: list[Unreachable] = []
     concepts_named = [found for name in names for found in catalog.match("concepts", name)]
     others = [name for name in names if not catalog.match("concepts", name)]
     asked = catalog.resolve("experiments", others) if names else catalog.names("experiments")
@@ -44,11 +70,15 @@ def check_all(
     concepts = _used(experiments, "concepts", catalog) if names else catalog.names("concepts")
     concepts = list(dict.fromkeys([*concepts_named, *concepts]))
     models = _used(experiments, "models", catalog) if names else catalog.names("models")
-    groups = [builder_faults(catalog, concepts, settings, online)]
-    groups += [model_faults(catalog.get("models", name), settings, online) for name in models]
-    for wrong, unreached in groups:
-        faults += wrong
-        unreachable += unreached
+    for kind, each in (("concepts", concepts), ("models", models)):
+        for name in each:
+            wrong, unreached = (
+                builder_faults(catalog, [name], settings, online)
+                if kind == "concepts"
+                else model_faults(catalog.get("models", name), settings, online)
+            )
+            faults += wrong
+            unreachable += [Unreachable(kind, name, line) for line in unreached]
     return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
 
 
@@ -70,11 +100,11 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         return list(refused.faults)
     found = experiment_faults.faults(experiment, asked, catalog, settings)
     for concept in dict.fromkeys(c.concept for c in asked):
-        variants = {v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)}
+        variants = {v for c in asked if c.concept == concept for v in (*c.fit_variants, c.variant)}
         found += _unrenderable(concept, sorted(variants), catalog, where)
     for model in dict.fromkeys(c.model for c in asked):
         spec = catalog.get("models", model)
-        variants = {v for c in asked if c.model == model for v in (c.fit_variant, c.variant)}
+        variants = {v for c in asked if c.model == model for v in (*c.fit_variants, c.variant)}
         systems = {catalog.get("variants", v).system is not None for v in variants}
         for has_system in sorted(systems):
             found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
-from specs.schema import LabelShuffled, Random, VectorFile
+from specs.schema import LabelShuffled, PluginMethod, Random, VectorFile
 
 if TYPE_CHECKING:
     from runners.campaign.combinations import Combination
@@ -24,7 +24,12 @@ def faults(
     experiment: Experiment, asked: Sequence[Combination], catalog: Catalog, settings: Settings
 ) -> list[str]:
     """Return what is wrong, a line each; layers where a model's configuration is at hand."""
-    found = [*_null_methods(experiment, asked, catalog), *_too_few_multipliers(experiment)]
+    found = [
+        *_null_methods(experiment, asked, catalog),
+        *_too_few_multipliers(experiment),
+        *_no_letters(experiment, asked, catalog),
+        *_plugins(experiment, asked, catalog, settings),
+    ]
     for model in dict.fromkeys(c.model for c in asked):
         methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
         found += _layers(experiment, catalog.get("models", model), methods, catalog, settings)
@@ -54,6 +59,40 @@ def _layers(
         ),
         *file_faults(experiment, methods, catalog, n_layers, known_width(model, settings)),
     ]
+
+
+def _no_letters(
+    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog
+) -> list[str]:
+    """Return the methods that project out the letter of concepts that show no options."""
+    found = []
+    for method, name in dict.fromkeys((c.method, c.concept) for c in asked):
+        concept = catalog.get("concepts", name)
+        if getattr(catalog.get("methods", method), "project_out", None) != "letter":
+            continue
+        if concept.answer_format != "letter":
+            found.append(
+                f"experiment {experiment.name}: method {method} projects out the letter, and "
+                f"concept {name} has none (answer_format {concept.answer_format}); take one out"
+            )
+    return found
+
+
+def _plugins(
+    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog, settings: Settings
+) -> list[str]:
+    """Return the plugins that are not there, without running any."""
+    from runners.methods.plugins import Plugins
+
+    plugins, found = Plugins(settings.plugins), []
+    for name in dict.fromkeys(c.method for c in asked):
+        method = catalog.get("methods", name)
+        if isinstance(method, PluginMethod):
+            try:
+                plugins.find(method.plugin)
+            except Refused as refused:
+                found += [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
+    return found
 
 
 def file_faults(

@@ -102,7 +102,7 @@ def prompts(
     given = [heard(messages, spec) for messages in conversations]
     template = chat_template(tokenizer, spec)
     if template is None:
-        return [BLANK_LINE.join(message["content"] for message in one) for one in given]
+        return [_plain(one) for one in given]
     if not given:
         return []
     try:
@@ -121,6 +121,16 @@ def prompts(
             cause,
         ) from None
     return rendered
+
+
+def _plain(messages: Sequence[Message]) -> str:
+    """Return messages as one text; an earlier answer stands behind its question as the item's."""
+    parts = [
+        ((" " if message["role"] == "assistant" else BLANK_LINE) if number else "")
+        + message["content"]
+        for number, message in enumerate(messages)
+    ]
+    return "".join(parts)
 
 
 def first_line(error: BaseException) -> str:

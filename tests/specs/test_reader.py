@@ -79,7 +79,7 @@ def test_unknown_key_inside(faults: Faults) -> None:
     text = "source:\n  file: a.csv\n  fields:\n    positve: x\nsplits: {trian: 0.5}\n"
     assert faults("concepts", text) == [
         "x.yaml:4:5: source.fields.positve: unknown key; did you mean 'positive'? "
-        "known here: label_confidence, negative, positive, question",
+        "known here: label_confidence, labels, negative, options, positive, question",
         "x.yaml:5:10: splits.trian: unknown key; did you mean 'train'? "
         "known here: by, field, test, train, validation",
     ]
@@ -152,7 +152,7 @@ def test_not_a_choice_in_a_list(faults: Faults) -> None:
 
 
 def test_not_a_kind_of_method(faults: Faults) -> None:
-    kinds = "mean_difference, random, label_shuffled or file"
+    kinds = "mean_difference, pca, logistic_probe, plugin, random, label_shuffled or file"
     assert faults("methods", "kind: mean_diference\n") == [
         f"x.yaml:1:7: kind: found the text 'mean_diference'; should be {kinds}; "
         "did you mean 'mean_difference'?"
