@@ -30,14 +30,22 @@ def hint(
     if not matching:
         return f"no row: {_no_run(connection, filters)}"
     asked = {p.name: given.get(p.name) or p.default for p in analysis.parameters}
-    chosen = [f"{k} {asked[k]}" for k in CHOICES if asked.get(k) not in (None, "null")]
+    unset = {"split": (None, "null"), "layer": (None, "null")}
+    chosen = [f"{k} {asked[k]}" for k in CHOICES if asked.get(k) not in unset.get(k, (None,))]
     for_what = f" for {', '.join(chosen)}" if chosen else ""
     there = "; ".join(_there(*row[:4]) for row in matching)
     return (
         f"no row{for_what}: "
         f"{_typed(filters) or 'what is there'} matches {matching[0][-1]} run(s): {there}"
-        + ("; e.g. --param split=validation asks for others" if chosen else "")
+        + _instead(asked, *matching[0][:2])
     )
+
+
+def _instead(asked: Mapping[str, Any], role: str, split: str | None) -> str:
+    """Return the parameters that ask for what is there, where role or split leave it out."""
+    there = {"role": role, "split": split}
+    other = [f"--param {k}={v}" for k, v in there.items() if k in asked and v and asked[k] != v]
+    return f"; {' '.join(other)} asks for them" if other else ""
 
 
 def _no_run(connection: duckdb.DuckDBPyConnection, filters: Filters) -> str:

@@ -108,7 +108,7 @@ def run(
     """  # noqa: D301 (click's own mark, not an escape)
     from runners import summary
     from runners.campaign import adhoc, execute
-    from runners.campaign.step import Options
+    from runners.campaign.outcome import Options
     from runners.cluster.connection import Wanted
     from specs.catalog import open as open_catalog
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runners.console import say
 
 if TYPE_CHECKING:
-    from runners.campaign.step import Outcome
+    from runners.campaign.outcome import Outcome
     from specs.settings import Settings
 
 

@@ -63,8 +63,8 @@ def test_nothing_rides_along_with_a_single_degenerate_layer(tmp_path: Path) -> N
     done = quick(tmp_path, "one", "layers: [0]\nlimit: 2\nsplits: [test]\nnulls: {random: 2}\n")
     assert done.returncode == 0, done.stderr
     assert "no layer can be chosen" in done.stderr
-    assert "reference: 6 of 6 (vector, layer) are degenerate" in done.stderr
-    assert "tea · mean_difference at layer 0, " in done.stderr
+    assert "reference: 1 of 1 (vector, layer) are degenerate" in done.stderr
+    assert "kind · mean_difference at layer 0\n" in done.stderr
     assert ask(tmp_path, "select distinct role from sweep") == [("fitted",)]
 
 

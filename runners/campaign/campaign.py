@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runners.campaign.asked import Asked, Run, Unit
+from runners.campaign import layers
+from runners.campaign.asked import Asked, Run, Unit, gathered
 from runners.campaign.bench import Bench
 from runners.campaign.combinations import Combination
+from runners.campaign.findings import unchosen_layers
 from runners.console import say
 from runners.fitting.derived import RESAMPLE, Draw
 from runners.fitting.fitter import Fitter
 from runners.fitting.norms import BASE
-from specs.faults import Refused
 
 if TYPE_CHECKING:
     from runners.fitting.vectors import SteeringVector
@@ -54,9 +55,7 @@ class Campaign:
     @property
     def wants_layer(self) -> bool:
         """Whether something is measured at one chosen layer only."""
-        asked = self.experiment
-        derived = asked.nulls.random + asked.nulls.label_shuffled + asked.resamples
-        return asked.layers == "best" or derived > 0
+        return layers.one_is_wanted(self.experiment)
 
     @property
     def chooses(self) -> bool:
@@ -70,16 +69,7 @@ class Campaign:
         Raises:
             Refused: a layer that the model does not have.
         """
-        n_layers = self.loaded.n_layers
-        if isinstance(self.experiment.layers, str):
-            return tuple(range(n_layers))
-        wrong = [layer for layer in self.experiment.layers if not 0 <= layer < n_layers]
-        if wrong:
-            raise Refused(
-                f"experiment {self.experiment.name}: layer {wrong[0]} is out of range, model "
-                f"{self.loaded.spec.name} has layers 0 to {n_layers - 1}"
-            )
-        return tuple(dict.fromkeys(self.experiment.layers))
+        return layers.candidates(self.experiment, self.loaded)
 
     # Vectors and runs ------------------------------------------------------------------------
 
@@ -156,15 +146,11 @@ class Campaign:
             if run_id in best:
                 self._chosen[combination] = best[run_id]
         unchosen = [c for c in self.combinations if c not in self._chosen and self.wants_layer]
-        for concept, method in dict.fromkeys((c.concept, c.method) for c in unchosen):
-            say(
-                f"Warning: concept {concept}, method {method}: no layer can be chosen, for the "
-                "vectors are degenerate at each of them, or validation has no slope there (it "
-                "needs items, and 3 multipliers within 1.5, 0 included); nothing rides along for "
-                "it, and `layers: best` reports nothing"
-            )
-        layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
-        fitted = self._asked_fitted(self.experiment.splits, layers)
+        for line in unchosen_layers(unchosen):
+            say(line)
+        best_only = self.experiment.layers == "best"
+        where = self._chosen_layer if best_only else self._all_layers
+        fitted = self._asked_fitted(self.experiment.splits, where)
         derived = self._asked_derived()
         self.close()
         return self._units([*fitted, *derived])
@@ -202,14 +188,7 @@ class Campaign:
     def _all_layers(self, combination: Combination) -> Iterable[int]:
         """Return the candidate layers that the combination's vector has a direction at."""
         directions = self.vector(combination).directions
-        asked = self.layers
-        missing = [layer for layer in asked if layer not in directions]
-        if missing and not isinstance(self.experiment.layers, str):
-            raise Refused(
-                f"method {combination.method}: holds no vector for layer {missing[0]}; it has "
-                f"{', '.join(map(str, sorted(directions)))}"
-            )
-        return [layer for layer in asked if layer in directions]
+        return layers.held(self.experiment, combination.method, directions, self.layers)
 
     def _chosen_layer(self, combination: Combination) -> Iterable[int]:
         return [self._chosen[combination]] if combination in self._chosen else []
@@ -217,12 +196,12 @@ class Campaign:
     def _multipliers(self) -> tuple[float, ...]:
         return tuple(dict.fromkeys(self.experiment.multipliers))
 
-    def _asked_fitted(self, splits: Sequence[str], layers: Any) -> list[tuple[Combination, Asked]]:
+    def _asked_fitted(self, splits: Sequence[str], where: Any) -> list[tuple[Combination, Asked]]:
         return [
             (c, Asked(self.run(c), split, layer, self._multipliers()))
             for c in self.combinations
             for split in splits
-            for layer in layers(c)
+            for layer in where(c)
         ]
 
     def _asked_derived(self) -> list[tuple[Combination, Asked]]:
@@ -260,17 +239,8 @@ class Campaign:
         return self._derived[key]
 
     def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
-        """Gather what is asked of the same prompts; two names of one evaluation are one unit."""
-        units: dict[str, Unit] = {}
-        for combination, one in pairs:
-            bench = self.benches[combination.concept]
-            unit = units.setdefault(
-                one.run.evaluation_id, Unit(bench, combination.variant, [], self.experiment.limit)
-            )
-            unit.asked.append(one)
-        for unit in units.values():
-            unit.asked = list(dict.fromkeys(unit.asked))
-        return list(units.values())
+        named = [(self.benches[c.concept], c.variant, asked) for c, asked in pairs]
+        return gathered(named, self.experiment.limit)
 
 
 def _fit_key(combination: Combination) -> FitKey:

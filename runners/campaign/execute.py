@@ -13,7 +13,8 @@ from runners.campaign.combinations import Combination, combinations
 from runners.campaign.execution import execution_row
 from runners.campaign.executor import Executor, Local
 from runners.campaign.leftovers import remove_leftovers
-from runners.campaign.step import Options, Outcome, Step, take_in
+from runners.campaign.outcome import Options, Outcome
+from runners.campaign.step import Step, take_in
 from runners.console import say
 from specs.faults import Refused
 

@@ -19,6 +19,17 @@ WAYS = ("norm", "operator", "scope", "seed")
 """What tells choices for one concept and method apart."""
 
 
+def unchosen_layers(combinations: Iterable[Combination]) -> list[str]:
+    """Return a warning for each concept and method for which validation chose no layer."""
+    return [
+        f"Warning: concept {concept}, method {method}: no layer can be chosen, for the vectors are "
+        "degenerate at each of them, or validation has no slope there (it needs items, and 3 "
+        "multipliers within 1.5, 0 included); nothing rides along for it, and `layers: best` "
+        "reports nothing"
+        for concept, method in dict.fromkeys((c.concept, c.method) for c in combinations)
+    ]
+
+
 def choices(campaign: Campaign, best: Mapping[str, Choice]) -> list[str]:
     """Return a line with the layers that validation chose, and a warning where that says little."""
     choosers = campaign.choosers()

@@ -31,7 +31,12 @@ def test_an_empty_answer_says_what_the_filters_match(home: Path) -> None:
     """Null vectors by name, as a user tries first: they are there, in another role."""
     (line,) = notes(home, "steerability", "--method", "random")
     assert line.startswith("no row for role fitted, split test: --method random matches ")
-    assert " of role null on test at layer 1" in line
+    assert line.endswith(" of role null on test at layer 1; --param role=null asks for them")
+
+
+def test_what_an_empty_answer_says_to_ask_for_is_there(home: Path) -> None:
+    how = ("--method", "random", "--param", "role=null")
+    assert not any(line.startswith("no row") for line in notes(home, "steerability", *how))
 
 
 def test_an_empty_answer_says_which_splits_and_layers_are_there(home: Path) -> None:

@@ -53,7 +53,7 @@ def test_unknown_architecture_is_refused_in_words(place: Path) -> None:
         "num_attention_heads": 2,
         "num_key_value_heads": 2,
     }
-    config = NemotronConfig(vocab_size=96, num_hidden_layers=2, head_dim=8, **sizes)
+    config = NemotronConfig(vocab_size=96, num_hidden_layers=3, head_dim=8, **sizes)
     NemotronForCausalLM(config).save_pretrained(folder)
     line = refused(*ADHOC, "--model", str(folder))
     assert "nemotron" in line

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from runners.campaign import execute
-from runners.campaign.step import Options, Outcome
+from runners.campaign.outcome import Options, Outcome
 from runners.cluster.connection import Wanted
 from specs.catalog import Catalog
 from specs.schema import Experiment

@@ -9,14 +9,14 @@ import pytest
 
 from runners.campaign import findings
 from runners.campaign.choice import Choice
-from runners.campaign.combinations import Combination
 
 
-def chooser(concept: str, scope: str = "answer") -> Combination:
-    return Combination("toy", concept, "mean_difference", "base", "base", "add", scope, None, 0)
+def chooser(concept: str, scope: str = "answer") -> Any:
+    named = {"concept": concept, "method": "mean_difference", "scope": scope}
+    return SimpleNamespace(**named, norm=None, operator="add", seed=0)
 
 
-def campaign(*choosers: Combination) -> Any:
+def campaign(*choosers: Any) -> Any:
     return SimpleNamespace(
         loaded=SimpleNamespace(spec=SimpleNamespace(name="toy")),
         choosers=lambda: list(choosers),

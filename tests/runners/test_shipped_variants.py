@@ -9,8 +9,9 @@ import pytest
 from builders.variants import render
 from runners.prompts.chat import prompts
 from runners.prompts.own_system import fault
-from runners.prompts.positions import TokenisedItem, tokenise
+from runners.prompts.positions import TokenisedItem
 from runners.prompts.speaker import Speaker
+from runners.prompts.tokenising import tokenise
 from specs.catalog import Catalog
 from specs.schema import Concept, Model
 from tests.runners import tokenizers
