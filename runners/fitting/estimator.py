@@ -10,6 +10,7 @@ import numpy as np
 
 from runners.methods import FITS, Function
 from runners.methods.letter import letter_axis, without
+from runners.methods.logistic_probe import logistic_probe
 from runners.methods.mean_difference import mean_difference
 from specs.schema import FittedMethod, PluginMethod, Spec
 
@@ -62,6 +63,11 @@ class Estimator:
     def is_mean_difference(self) -> bool:
         """Whether the vector of one part is the mean of its differences and nothing else."""
         return self.function is mean_difference and self.project_out is None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a fit takes seconds at the size of real models."""
+        return self.function is logistic_probe
 
     def __call__(self, pairs: Pairs) -> np.ndarray:
         """Return the raw vector, float64 [d_model]."""

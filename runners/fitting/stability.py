@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 DRAWS = 20
 """Random halvings of the questions."""
+FEW_DRAWS = 5
+"""The same for methods that take seconds to refit."""
 
 
 def stability(pairs: Pairs, questions: Sequence[str], fit: Estimator) -> dict[str, float]:
     """Return the stability of `fit` on one layer's pairs, with the question_id of each item.
 
     - split_half_cosine, split_half_sd: mean and standard deviation, over 20 random halvings of the
-      questions, of the cosine between the vectors fitted on either half (the subsamples of Braun
-      et al. 2025, arXiv 2505.22637, made disjoint);
+      questions (5 where a fit is slow), of the cosine between the vectors fitted on either half
+      (the subsamples of Braun et al. 2025, arXiv 2505.22637, made disjoint);
     - noise_length, of a mean difference v: estimate of sqrt(E|v - E v|²), the length that as many
       random questions would give to the mean of differences that are null on average
       (cluster-robust by question). |v|² - noise_length² estimates what is systematic of |v|².
@@ -32,7 +34,7 @@ def stability(pairs: Pairs, questions: Sequence[str], fit: Estimator) -> dict[st
     names, of_item = np.unique(np.asarray(questions), return_inverse=True)
     if len(names) < 2:
         return {}
-    halves = list(_halves(len(names)))
+    halves = list(_halves(len(names), FEW_DRAWS if fit.is_slow else DRAWS))
     if not fit.is_mean_difference or pairs.part.any():
         chosen = (half[of_item] for half in halves)
         return _agreement((fit(pairs.take(some)), fit(pairs.take(~some))) for some in chosen)
@@ -50,9 +52,9 @@ def stability(pairs: Pairs, questions: Sequence[str], fit: Estimator) -> dict[st
     return {"noise_length": _noise_length(sums, counts)} | agreement
 
 
-def _halves(n_questions: int) -> Iterator[np.ndarray]:
+def _halves(n_questions: int, draws: int = DRAWS) -> Iterator[np.ndarray]:
     """Yield which questions, in the order of their ids, are in the first half: bool [questions]."""
-    for number in range(DRAWS):
+    for number in range(draws):
         drawn = generator("split_half", resample=number).permutation(n_questions)
         yield drawn < n_questions // 2
 

@@ -93,6 +93,25 @@ def test_validation_chooses_the_layer_and_degenerate_ones_are_out(world: Any) ->
     assert best["complete"]
 
 
+def test_a_mean_of_fits_chooses_no_layer_whatever_its_name(world: Any) -> None:
+    """Its name, `a + base`, sorts before `base`, on which it was fitted too."""
+    _choice(world)
+    world.vector("mean", ("d", "base"), layers={3: False}, combination="mean")
+    fit = {"vector_id": "mean", "dataset_id": "d", "split": "train", "variant_id": "d/a"}
+    world.add("vector_fit", {**fit, "items_sha256": "0", "n_items": 4, "n_questions": 2})
+    world.add("variant", {"variant_id": "d/a", "dataset_id": "d"})
+    world.add("name", {"kind": "variant", "id": "d/a", "name": "a"})
+    world.run("r-mean", "e", "mean")
+    world.lines("r-mean", 3, {"validation0": 50, "validation1": 50})
+    world.ingest()
+    assert world.rows("select fit_variant, layer, vector_ids from best_layer") == [
+        ("base", 2, ["v"])
+    ]
+    assert world.rows(
+        "select fit_variant, fit_variant_ids, n_items, n_questions from fit_card order by n_items"
+    ) == [("base", ["d/base"], 4, 2), ("a + base", ["d/a", "d/base"], 8, 2)]
+
+
 def _layers_of(world: Any, limit: int | None, *multipliers: float) -> list[tuple[Any, ...]]:
     asked = {"run_ids": ["r"], "layers": [0, 1, 2, 3], "limit": limit}
     with connect(world.home) as connection:
