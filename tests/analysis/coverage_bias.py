@@ -282,7 +282,9 @@ def of_mass(n: int, difference: float, questions: int = 100) -> Iterator[Row]:
         slopes = table.slopes + difference * silent
         logmass = np.where(silent, -3.0, -0.1)
         found_tables.append(
-            Table(table.name, table.question, table.first, table.yes, slopes, table.baseline, logmass)
+            Table(
+                table.name, table.question, table.first, table.yes, slopes, table.baseline, logmass
+            )
         )
     with warehouse(found_tables) as connection:
         found = rows(connection, "bias_by_answer_mass")
@@ -304,7 +306,15 @@ def of_factors(n: int, questions: int = 100) -> Iterator[Row]:
         }
         slopes = table.slopes + 3 * own["label_confidence"][:, None]
         made.append(
-            Table(table.name, table.question, table.first, table.yes, slopes, table.baseline, columns=own)
+            Table(
+                table.name,
+                table.question,
+                table.first,
+                table.yes,
+                slopes,
+                table.baseline,
+                columns=own,
+            )
         )
     with warehouse(made) as connection:
         found = rows(connection, "bias_factors", layer="0")
@@ -330,7 +340,9 @@ def line(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    print("| analysis | tables | metric | truth | stated % | covered % | below % | above % | p < .05 % |")
+    print(
+        "| analysis | tables | metric | truth | stated % | covered % | below % | above % | p < .05 % |"
+    )
     print("|---|---|---|---:|---:|---:|---:|---:|---:|")
     for found in every(int(sys.argv[1]) if len(sys.argv) > 1 else 2000):
         print(line(found), flush=True)
