@@ -30,7 +30,7 @@
 --   difference_q               Benjamini-Hochberg q of difference_p over this table
 --   complete                   false where an asked measurement is missing, here or of the reference
 -- further columns:
---   difference_p               two-sided p of no difference (paired cluster t)
+--   difference_p               two-sided p of no difference (paired cluster t); 1 where it is below slope_floor
 --   seed                       seed of the vectors, null where none is used
 --   norm                       how the vectors were scaled
 --   operator                   how they were applied
@@ -116,17 +116,26 @@ sized as (
         factor.t,
         error_a * error_a as variance_a,
         error_b * error_b as variance_b,
-        sqrt(greatest(0, error_a * error_a + error_b * error_b - 2 * covariance))
-            as difference_error
+        if(
+            covariance is null,
+            null,
+            sqrt(greatest(0, error_a * error_a + error_b * error_b - 2 * covariance))
+        ) as difference_error
     from compared
     left join factor using (n_questions)
 ),
 
-tested as (
+tested as materialized (
     select
-        *,
-        student_t_two_sided((a - b) / nullif(difference_error, 0), n_questions - 1) as p
+        sized.*,
+        if(
+            abs(a - b) < slope_floor.slope_floor,
+            1.0,
+            student_t_two_sided((a - b) / nullif(difference_error, 0), n_questions - 1)
+        ) as p
     from sized
+    inner join asked using (run_id)
+    left join slope_floor on slope_floor.model_id = asked.model_id
 ),
 
 family as (

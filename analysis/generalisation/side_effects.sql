@@ -26,7 +26,7 @@
 --   nulls                    null vectors measured there, `no null` where there are none
 --   complete                 false where an asked measurement is missing, here or at home
 -- further columns:
---   side_effect_p            two-sided p of no side effect (cluster t): says that it is there, not that it matters
+--   side_effect_p            two-sided p of no side effect (cluster t): 1 where it is below slope_floor; says that it is there, not that it matters
 --   null_p                   the larger p against random and label-shuffled vectors
 --   fit_variant              variant the vector was fitted on
 --   variant                  variant the questions are asked under
@@ -57,9 +57,14 @@ steered as materialized (
 
 elsewhere as materialized (
     select
-        *,
-        student_t_two_sided(steerability / nullif(standard_error, 0), n_questions - 1) as p
+        steered.*,
+        if(
+            abs(steerability) < slope_floor.slope_floor,
+            1.0,
+            student_t_two_sided(steerability / nullif(standard_error, 0), n_questions - 1)
+        ) as p
     from steered
+    left join slope_floor on slope_floor.model_id = steered.model_id
     where
         not list_contains(fit_dataset_ids, dataset_id)
         and run_id in (from asked_runs($experiment, $model, $concept, $method))

@@ -24,7 +24,7 @@
 --   changed_high     upper end
 --   complete         false where an asked unsteered answer is missing
 -- further columns:
---   shift_p          two-sided p of no shift (cluster t)
+--   shift_p          two-sided p of no shift (cluster t); 1 where it is below slope_floor, the model's own error
 --   pearson          correlation over items of the two logit differences
 --   spearman         the same of their ranks
 --   mean_a           mean unsteered logit difference under A
@@ -122,8 +122,14 @@ alike as (
 tested as materialized (
     select
         summary.*,
-        student_t_two_sided(shift / nullif(shift_error, 0), n_questions - 1) as p
+        if(
+            abs(shift) < slope_floor.slope_floor,
+            1.0,
+            student_t_two_sided(shift / nullif(shift_error, 0), n_questions - 1)
+        ) as p
     from summary
+    inner join card on card.evaluation_id = summary.a
+    left join slope_floor on slope_floor.model_id = card.model_id
 ),
 
 family as (
@@ -152,7 +158,11 @@ select
     a.variant as variant_a,
     b.variant as variant_b,
     tested.distance,
-    greatest(0, tested.distance - factor.t * tested.distance_error) as distance_low,
+    if(
+        tested.distance_error is null,
+        null,
+        greatest(0, tested.distance - factor.t * tested.distance_error)
+    ) as distance_low,
     tested.distance + factor.t * tested.distance_error as distance_high,
     tested.shift,
     tested.shift - factor.t * tested.shift_error as shift_low,

@@ -1,9 +1,10 @@
 -- question: Do the vectors of one concept, fitted under two prompt variants, point the same way?
 -- grain: pair of vectors, layer
--- source: Tan et al. 2024 (arXiv 2407.12404), plot_persona_cos_sim_trends.py. Two yardsticks beside the
---   cosine: what chance gives (a random direction in d_model dimensions), and what two fits of one
---   direction would give with the noise that these vectors have (replicate_cosine of the view
---   vector_geometry; dividing by it is Spearman's 1904 correction for attenuation)
+-- source: Tan et al. 2024 (arXiv 2407.12404), plot_persona_cos_sim_trends.py. Noise turns two vectors
+--   apart, so the cosine is also given freed of it: from resampled vectors, which drew the same
+--   questions under both variants, their noise is taken off both squared lengths and the product,
+--   and the interval is the t interval of the first-order change over resamples; without resamples,
+--   by Spearman's correction (1904) with replicate_cosine of the view vector_geometry
 -- params:
 --   filters
 --   layer       layer     null  one layer, or `best` = the one that validation chose; null = all
@@ -16,12 +17,12 @@
 --   fit_variant_a      one variant
 --   fit_variant_b      the other
 --   cosine             cosine of the two vectors
---   cosine_low         lower end of its interval, from resampled vectors that drew the same questions
---   cosine_high        upper end
---   n_resamples        resampled pairs behind the interval (below 5 there is none)
+--   corrected_cosine   cosine freed of the vectors' noise, at most 1 in size; null where noise is more than half of a squared length, or unknown
+--   corrected_low      lower end of its interval; only from 5 resamples on
+--   corrected_high     upper end
+--   n_resamples        resampled pairs behind it; 0 = corrected by split halves
+--   systematic_share   share of the squared length that is no noise, of the noisier vector
 --   chance             abs(cosine) that a random direction stays below at this level
---   expected_if_same   cosine of two fits of one direction as noisy as these, null where unknown
---   corrected_cosine   cosine / expected_if_same, at most 1 in size
 --   complete           always true: vectors are fitted whole
 -- further columns:
 --   length_ratio       length of b over length of a, as applied
@@ -84,92 +85,158 @@ direction as materialized (
         vector_layer.degenerate,
         vector_layer.length,
         greatest(2 * vector_layer.split_half_cosine, 0)
-        / (1 + abs(vector_layer.split_half_cosine)) as replicate_cosine
+        / (1 + abs(vector_layer.split_half_cosine)) as replicate_cosine,
+        fit_card.n_questions / nullif(fit_card.n_questions - 1, 0) as inflation
     from vector
     inner join vector_direction using (vector_id)
     inner join vector_layer
         on
             vector_layer.vector_id = vector.vector_id
             and vector_layer.layer = vector_direction.layer
+    left join fit_card on fit_card.vector_id = vector.vector_id
     where
         vector.vector_id in (from wanted)
         or (vector.role = 'resample' and vector.parent_vector_id in (from wanted))
 ),
 
-turned as (
+whole as materialized (
     select
         pair.vector_id,
         pair.vector_id_b,
         a.layer,
-        a.resample,
-        list_cosine_similarity(a.direction, b.direction) as cosine,
+        a.direction as a,
+        b.direction as b,
+        list_dot_product(a.direction, a.direction)::double as aa,
+        list_dot_product(b.direction, b.direction)::double as bb,
+        list_dot_product(a.direction, b.direction)::double as ab,
         b.length / nullif(a.length, 0) as length_ratio,
-        sqrt(a.replicate_cosine * b.replicate_cosine) as expected_if_same
+        a.replicate_cosine as replicate_a,
+        b.replicate_cosine as replicate_b,
+        greatest(a.inflation, b.inflation) as inflation
     from pair
-    inner join direction as a on a.vector_id = pair.vector_id
+    inner join direction as a on a.vector_id = pair.vector_id and a.resample is null
     inner join direction as b
-        on
-            b.vector_id = pair.vector_id_b
-            and b.layer = a.layer
-            and b.resample is not distinct from a.resample
+        on b.vector_id = pair.vector_id_b and b.layer = a.layer and b.resample is null
     where
         not a.degenerate
         and not b.degenerate
         and is_layer(a.layer, $layer, pair.chosen_layer)
 ),
 
-resampled as (
+redrawn as materialized (
+    -- products with the full vectors, all that the corrections need
+    select
+        whole.vector_id,
+        whole.vector_id_b,
+        whole.layer,
+        whole.aa,
+        whole.bb,
+        whole.ab,
+        whole.inflation,
+        list_dot_product(a.direction, whole.a)::double as a_k_a,
+        list_dot_product(a.direction, whole.b)::double as a_k_b,
+        list_dot_product(b.direction, whole.a)::double as b_k_a,
+        list_dot_product(b.direction, whole.b)::double as b_k_b,
+        list_dot_product(a.direction, a.direction)::double as a_k_a_k,
+        list_dot_product(b.direction, b.direction)::double as b_k_b_k,
+        list_dot_product(a.direction, b.direction)::double as a_k_b_k
+    from whole
+    inner join direction as a
+        on a.vector_id = whole.vector_id and a.layer = whole.layer and a.resample is not null
+    inner join direction as b
+        on
+            b.vector_id = whole.vector_id_b
+            and b.layer = whole.layer
+            and b.resample = a.resample
+),
+
+freed as materialized (
     select
         vector_id,
         vector_id_b,
         layer,
         count(*) as n,
-        stddev_samp(atanh(least(greatest(cosine, -1 + 1e-12), 1 - 1e-12))) as sd
-    from turned
-    where resample is not null
+        any_value(aa) - avg(a_k_a_k - 2 * a_k_a + aa) * any_value(inflation) as aa,
+        any_value(bb) - avg(b_k_b_k - 2 * b_k_b + bb) * any_value(inflation) as bb,
+        any_value(ab) - avg(a_k_b_k - a_k_b - b_k_a + ab) * any_value(inflation) as ab
+    from redrawn
     group by vector_id, vector_id_b, layer
+    having count(*) >= 5
+),
+
+changed as (
+    select
+        redrawn.vector_id,
+        redrawn.vector_id_b,
+        redrawn.layer,
+        stddev_samp(
+            (redrawn.a_k_b + redrawn.b_k_a) / sqrt(freed.aa * freed.bb)
+            - freed.ab / sqrt(freed.aa * freed.bb)
+            * (redrawn.a_k_a / freed.aa + redrawn.b_k_b / freed.bb)
+        ) as error
+    from redrawn
+    inner join freed using (vector_id, vector_id_b, layer)
+    where freed.aa > 0.5 * redrawn.aa and freed.bb > 0.5 * redrawn.bb
+    group by redrawn.vector_id, redrawn.vector_id_b, redrawn.layer
+),
+
+corrected as (
+    select
+        whole.*,
+        coalesce(freed.n, 0) as n,
+        changed.error,
+        if(
+            freed.n is not null,
+            greatest(0, least(freed.aa / whole.aa, freed.bb / whole.bb)),
+            if(
+                whole.replicate_a + whole.replicate_b is null,
+                null,
+                least(whole.replicate_a, whole.replicate_b)
+            )
+        ) as systematic_share,
+        if(
+            freed.n is not null,
+            if(changed.error is not null, freed.ab / sqrt(freed.aa * freed.bb), null),
+            whole.ab / sqrt(whole.aa * whole.bb)
+            / nullif(sqrt(whole.replicate_a * whole.replicate_b), 0)
+        ) as corrected
+    from whole
+    left join freed using (vector_id, vector_id_b, layer)
+    left join changed using (vector_id, vector_id_b, layer)
 )
 
 select
     pair.model,
     pair.concept,
     pair.method,
-    turned.layer,
+    corrected.layer,
     pair.fit_variant as fit_variant_a,
     pair.fit_variant_b,
-    turned.cosine,
+    corrected.ab / sqrt(corrected.aa * corrected.bb) as cosine,
     if(
-        n >= 5 and abs(cosine) < 1,
-        tanh(atanh(turned.cosine) - t_factor($confidence, resampled.n) * resampled.sd),
+        systematic_share > 0.5 and corrected is not null,
+        least(1, greatest(-1, corrected)),
         null
-    ) as cosine_low,
-    if(
-        n >= 5 and abs(cosine) < 1,
-        tanh(atanh(turned.cosine) + t_factor($confidence, resampled.n) * resampled.sd),
-        null
-    ) as cosine_high,
-    coalesce(resampled.n, 0) as n_resamples,
+    ) as corrected_cosine,
+    -- greatest and least pass over nulls, so one is said first
+    if(error is null, null, greatest(-1, corrected - t_factor($confidence, n) * error))
+        as corrected_low,
+    if(error is null, null, least(1, corrected + t_factor($confidence, n) * error))
+        as corrected_high,
+    corrected.n as n_resamples,
+    corrected.systematic_share,
     normal_quantile(0.5 + $confidence / 2) / sqrt(model.d_model) as chance,
-    turned.expected_if_same,
-    least(1, greatest(-1, turned.cosine / nullif(turned.expected_if_same, 0)))
-        as corrected_cosine,
     true as complete,
-    turned.length_ratio,
+    corrected.length_ratio,
     pair.seed,
     pair.norm,
     model.d_model,
     0 as n_multipliers,
     pair.vector_id as vector_id_a,
     pair.vector_id_b
-from turned
+from corrected
 inner join pair using (vector_id, vector_id_b)
 inner join model on model.model_id = pair.model_id
-left join resampled
-    on
-        resampled.vector_id = turned.vector_id
-        and resampled.vector_id_b = turned.vector_id_b
-        and resampled.layer = turned.layer
-where turned.resample is null
 order by
-    pair.model, pair.concept, pair.method, turned.layer, pair.fit_variant, pair.fit_variant_b,
+    pair.model, pair.concept, pair.method, corrected.layer, pair.fit_variant, pair.fit_variant_b,
     pair.norm, pair.seed, pair.vector_id, pair.vector_id_b

@@ -1,14 +1,16 @@
-# question: Can the geometry of a vector tell how well it will steer a concept that nobody has measured yet?
+# question: Can the geometry of a vector tell how well it steers a concept that nobody has
+#   measured yet?
 # topic: generalisation
 # grain: model, method, norm, operator, scope, fit variant, layer, outcome
 # source: DESIGN 7; Braun et al. 2025 (arXiv 2505.22637) correlate single predictors over the same
-#   concepts that they describe. Here ridge regression predicts every concept from the others alone,
-#   penalty included (leave one out within the others); skill = 1 - squared error / that of the mean.
-#   p by exchanging the outcomes of concepts, the whole procedure repeated
+#   concepts that they describe. Here ridge regression predicts every concept from the others
+#   alone, penalty included (leave one out within the others); skill = 1 - squared error / that of
+#   the mean. p by exchanging the outcomes of concepts, the whole procedure repeated
 # params:
 #   filters
 #   split             train|validation|test  test  split that is reported
-#   layer             layer                  null  one layer, or `best` = the one that validation chose per concept; null = each layer by itself
+#   layer             layer                  null  one layer, or `best` = the one that
+#     validation chose per concept; null = each layer by itself
 #   multiplier_bound  positive               1.5   slopes are fitted over abs(multiplier) up to this
 #   confidence        fraction               0.95  level of the interval
 #   draws             count                  499   exchanges of outcomes behind a p

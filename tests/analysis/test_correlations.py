@@ -29,14 +29,10 @@ def correlations(
         for g, (xs, ys) in enumerate(groups)
         for c, (x, y) in enumerate(zip(xs, ys, strict=True))
     ]
-    points = pa.Table.from_pylist(
-        rows,
-        schema=pa.schema(
-            [("g", pa.int64()), ("c", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]
-        ),
-    )  # noqa: F841
+    columns = [("g", pa.int64()), ("c", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]
+    connection.register("given_points", pa.Table.from_pylist(rows, schema=pa.schema(columns)))
     found = connection.sql(
-        "from correlations((select list({'g': g, 'c': c, 'x': x, 'y': y}) from points), $draws, 0.95)"
+        "from correlations((select list({'g': g, 'c': c, 'x': x, 'y': y}) from given_points), $draws, 0.95)"
         " order by g",
         params={"draws": draws},
     )

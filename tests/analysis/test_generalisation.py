@@ -158,7 +158,7 @@ def test_variant_distance(world: Any) -> None:
 def test_no_shift_is_said_to_be_none(empty: duckdb.DuckDBPyConnection) -> None:
     fill(empty, variant=np.repeat(VARIANTS, 5), question=np.tile(np.arange(5), 2), slope=np.ones(10), baseline=0.5)  # fmt: skip
     (row,) = rows(empty, "variant_distance")
-    assert (row["distance"], row["shift"], row["changed"], row["shift_p"]) == (0, 0, 0, None)
+    assert (row["distance"], row["shift"], row["changed"], row["shift_p"]) == (0, 0, 0, 1)
 
 
 def test_nulls_of_the_grid(empty: duckdb.DuckDBPyConnection) -> None:
@@ -228,7 +228,7 @@ def test_a_filter_on_concepts_is_for_the_disturbed_one(
 def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
     fill(empty, fit_variant=np.repeat(VARIANTS, 3), question=np.tile(np.arange(3), 2), slope=np.ones(6))  # fmt: skip
     draw = np.random.default_rng(7)
-    pairs = [draw.normal(size=(2, 64)) * 0.2 + np.eye(64)[[0, 0]] for _ in range(7)]
+    pairs = [draw.normal(size=(2, 64)) * 0.05 + np.eye(64)[[0, 0]] for _ in range(7)]
     for number, (variant, name) in enumerate((v, f"m|c|{v}|mean_difference|") for v in VARIANTS):
         empty.execute(
             "insert into vector_direction values (?, 0, ?)", [name, pairs[0][number].tolist()]
@@ -237,21 +237,47 @@ def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
             empty.execute("insert into vector by name select * replace (? as vector_id, ? as parent_vector_id, ? as resample, 'resample' as role) from vector where vector_id = ?", [f"{variant}{k}", name, k, name])  # fmt: skip
             empty.execute("insert into vector_layer by name select * replace (? as vector_id) from vector_layer where vector_id = ?", [f"{variant}{k}", name])  # fmt: skip
             empty.execute("insert into vector_direction values (?, 0, ?)", [f"{variant}{k}", pairs[k][number].tolist()])  # fmt: skip
-    empty.execute("update vector_layer set split_half_cosine = 0.6")
+    empty.execute("update vector_fit set n_questions = 12")
     (row,) = rows(empty, "vector_cosine")
-    cosines = np.array([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs])
-    half = st.t.ppf(0.975, 5) * np.arctanh(cosines[1:]).std(ddof=1)
-    ends = np.tanh(np.arctanh(cosines[0]) + np.array([-half, half]))
+    (a, b), resamples, f = pairs[0], pairs[1:], 12 / 11
+    aa, bb, ab = (
+        left @ right - f * np.mean([(u[i] - left) @ (u[j] - right) for u in resamples])
+        for left, right, i, j in ((a, a, 0, 0), (b, b, 1, 1), (a, b, 0, 1))
+    )
+    assert min(aa / (a @ a), bb / (b @ b)) > 0.5
+    corrected = ab / np.sqrt(aa * bb)
+    changes = [
+        (u @ b + v @ a) / np.sqrt(aa * bb) - corrected * (u @ a / aa + v @ b / bb)
+        for u, v in resamples
+    ]
+    half = st.t.ppf(0.975, 5) * np.std(changes, ddof=1)
     assert (row["fit_variant_a"], row["fit_variant_b"], row["n_resamples"]) == (
         "base",
         "user_positive",
         6,
     )
-    assert row["cosine"] == pytest.approx(cosines[0], abs=1e-6)
-    assert (row["cosine_low"], row["cosine_high"]) == pytest.approx(ends, abs=1e-5)
+    assert row["cosine"] == pytest.approx(a @ b / np.sqrt(a @ a * (b @ b)), abs=1e-6)
+    assert row["corrected_cosine"] == pytest.approx(min(1, corrected), abs=1e-5)
+    assert row["corrected_low"] == pytest.approx(corrected - half, abs=1e-5)
+    assert row["corrected_high"] == pytest.approx(min(1, corrected + half), abs=1e-5)
+    assert row["systematic_share"] == pytest.approx(min(aa / (a @ a), bb / (b @ b)), abs=1e-5)
     assert row["chance"] == pytest.approx(1.959964 / 8)
-    assert row["expected_if_same"] == pytest.approx(1.2 / 1.6)
-    assert row["corrected_cosine"] == pytest.approx(cosines[0] / 0.75, abs=1e-5)
+
+
+@pytest.mark.parametrize(("half", "share"), [(0.6, 0.75), (0.2, 1 / 3), (None, None)])
+def test_without_resamples_a_cosine_is_corrected_by_split_halves(
+    empty: duckdb.DuckDBPyConnection, half: float | None, share: float | None
+) -> None:
+    fill(empty, fit_variant=np.repeat(VARIANTS, 3), question=np.tile(np.arange(3), 2), slope=np.ones(6))  # fmt: skip
+    for variant, direction in zip(VARIANTS, ([1.0, 0.0], [1.0, 1.0]), strict=True):
+        empty.execute("insert into vector_direction values (?, 0, ?)", [f"m|c|{variant}|mean_difference|", direction])  # fmt: skip
+    empty.execute("update vector_layer set split_half_cosine = ?", [half])
+    (row,) = rows(empty, "vector_cosine")
+    assert row["cosine"] == pytest.approx(2**-0.5)
+    assert row["systematic_share"] == (share and pytest.approx(share))
+    clear = share is not None and share > 0.5
+    assert row["corrected_cosine"] == (pytest.approx(2**-0.5 / share) if clear else None)
+    assert row["corrected_low"] is row["corrected_high"] is None
 
 
 def test_degenerate_vectors_count_nowhere(empty: duckdb.DuckDBPyConnection) -> None:
@@ -260,3 +286,32 @@ def test_degenerate_vectors_count_nowhere(empty: duckdb.DuckDBPyConnection) -> N
     (row,) = rows(empty, "id_ood_correlation")
     assert row["n_concepts"] == 3
     assert row["spearman"] == 1
+
+
+def test_one_question_has_no_intervals(empty: duckdb.DuckDBPyConnection) -> None:
+    columns = {"fit_variant": np.repeat(VARIANTS, 2), "variant": np.tile(VARIANTS, 2)}
+    fill(
+        empty,
+        slope=np.array([1.0, 2.0, 3.0, 4.0]),
+        baseline=np.array([1.0, 2.0, 1.0, 2.0]),
+        **columns,
+    )
+    for row in rows(empty, "relative_steerability"):
+        assert row["difference"] != 0
+        for (
+            name
+        ) in "relative_steerability relative_low denominator difference_low difference_q".split():
+            assert row[name] is None, name
+    (row,) = rows(empty, "variant_distance")
+    assert (row["distance"], row["distance_low"], row["distance_high"]) == (1, None, None)
+
+
+def test_what_is_below_the_models_own_error_is_no_difference(
+    empty: duckdb.DuckDBPyConnection,
+) -> None:
+    """A shift by 5e-4, the same in every item, is sure and yet nothing."""
+    columns = {"fit_variant": np.repeat(VARIANTS, 5), "variant": "user_positive"}
+    slope = np.repeat([1.0, 1.0005], 5) + np.tile([0.3, 0.1, -0.2, 0.0, -0.1], 2)
+    fill(empty, slope=slope, question=np.tile(np.arange(5), 2), **columns)
+    (row,) = rows(empty, "relative_steerability")
+    assert (row["difference"], row["difference_p"]) == (pytest.approx(-5e-4, abs=1e-6), 1)
