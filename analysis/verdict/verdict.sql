@@ -12,7 +12,9 @@
 --   least_following.
 --   steers in part: the rest. Thresholds are conventions, set before any data were seen. A layer is
 --   never chosen and reported on the same items: without a choice by validation each half of the
---   questions is reported at the layer that the other half chose (cross_fitted)
+--   questions is reported at the layer that the other half chose (cross_fitted). Halves that err alike
+--   choose alike, which correlates them by up to .36 (independent layers of equal effect, three of
+--   them; e^2 / (L - 1), e the mean largest of L normal draws): variances are 1.36 times as large then
 -- params:
 --   filters
 --   split             train|validation|test  test  split that is reported
@@ -234,6 +236,7 @@ over_items as (
     select
         run_id,
         any_value(layer_by) as layer_by,
+        any_value(if(layer_by = 'cross_fitted', 1.36, 1)) as inflation,
         bool_or(degenerate) as degenerate,
         min(layer) as layer,
         max(layer) as highest_layer,
@@ -269,8 +272,9 @@ side_means as (
         side,
         count(*) as n_questions,
         sum(slope) / sum(n) as mean,
-        cluster_standard_error(slope, n) as error
+        cluster_standard_error(slope, n) * sqrt(any_value(over_items.inflation)) as error
     from side_questions
+    inner join over_items using (run_id)
     group by run_id, factor, side
 ),
 
@@ -297,7 +301,9 @@ df_known as (
     select
         means.*,
         beside.n as n_resamples,
-        sqrt(pow(means.standard_error, 2) + coalesce(pow(beside.sd, 2), 0)) as error,
+        sqrt(
+            over_items.inflation * (pow(means.standard_error, 2) + coalesce(pow(beside.sd, 2), 0))
+        ) as error,
         coalesce(
             joint_degrees(
                 pow(means.standard_error, 2), means.n_questions, pow(beside.sd, 2), beside.n
@@ -305,6 +311,7 @@ df_known as (
             means.n_questions - 1
         ) as df
     from means
+    inner join over_items using (run_id)
     left join beside on beside.run_id = means.run_id and beside.kind = 'resample'
     where means.kind = 'fitted'
 ),
@@ -434,9 +441,11 @@ numbers as (
         df_known.steerability - joint.t_factor * df_known.error as low,
         df_known.steerability + joint.t_factor * df_known.error as high,
         df_known.following_fraction,
-        df_known.effective_items,
-        fraction_low(following_fraction, effective_items, own.t_factor) as following_low,
-        fraction_high(following_fraction, effective_items, own.t_factor) as following_high,
+        df_known.effective_items / over_items.inflation as effective_items,
+        fraction_low(following_fraction, df_known.effective_items / inflation, own.t_factor)
+            as following_low,
+        fraction_high(following_fraction, df_known.effective_items / inflation, own.t_factor)
+            as following_high,
         coalesce(df_known.n_resamples, 0) as n_resamples,
         nulls.* exclude (run_id),
         sides.* exclude (run_id),
@@ -543,6 +552,8 @@ select
         when reason = 'one_sided' then 'ask every question in both orders'
         when reason = 'silent' then 'another prompt or answer form (analyse answer_mass)'
         when reason = 'degenerate' then 'another layer'
+        when reason = 'undecided' and questions_wanted is not null
+            then 'more items: about ' || questions_wanted || ' questions'
         when reason = 'by_answer' or (reason in ('part', 'undecided') and answer_matters)
             then 'fit on as many questions with Yes as with No for the positive answer'
         when reason = 'by_place' or (reason in ('part', 'undecided') and place_matters) then
@@ -557,8 +568,6 @@ select
             then 'another layer (sweep them and let validation choose)'
         when reason = 'zero' and high > slope_floor then 'more items'
         when reason in ('zero', 'null') then 'more training items, or another method'
-        when reason = 'undecided' and questions_wanted is not null
-            then 'more items: about ' || questions_wanted || ' questions'
         when reason in ('part', 'undecided')
             then 'read the items (analyse anti_steerable_items); another layer or method'
     end as remedy,

@@ -62,7 +62,9 @@ class Family:
 def _ids(*parts: np.ndarray | str) -> np.ndarray:
     found: Any = ""
     for part in parts:
-        found = np.char.add(np.char.add(found, "/"), np.asarray(part).astype(str))
+        found = np.char.add(
+            np.char.add(found, "/"), np.asarray(str(part) if part is None else part).astype(str)
+        )
     return np.asarray(found)
 
 
@@ -135,8 +137,10 @@ def _items(
 
 def _vectors(connection: duckdb.DuckDBPyConnection, family: Family, concept: np.ndarray) -> None:
     n = concept.size
-    parent = _ids(concept, *FITTED[:2], FITTED.number)
     for vector in family.slopes:
+        # a resample belongs to the fit of its own method, a null to the first one
+        method = vector.method if vector.role == "resample" else FITTED.method
+        parent = _ids(concept, "fitted", method, None)
         own = _ids(concept, *vector[:2], vector.number)
         above = pa.array([None] * n, pa.string()) if vector.role == "fitted" else parent
         number = pa.array([vector.number] * n, pa.int32())
@@ -148,8 +152,8 @@ def _vectors(connection: duckdb.DuckDBPyConnection, family: Family, concept: np.
 
 
 @contextmanager
-def warehouse(*families: Family) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection to a new warehouse that holds these families."""
+def warehouse(*families: Family) -> Iterator[Asked]:
+    """Yield a new warehouse that holds these families."""
     with (
         tempfile.TemporaryDirectory() as folder,
         duckdb.connect(str(Path(folder) / "warehouse.duckdb")) as connection,
@@ -159,17 +163,29 @@ def warehouse(*families: Family) -> Iterator[duckdb.DuckDBPyConnection]:
         _insert(connection, "name", {"kind": "model", "id": "m", "name": "m"}, 1)
         for family in families:
             write(connection, family)
-        yield connection
+        yield Asked(connection)
 
 
-def columns(
-    connection: duckdb.DuckDBPyConnection, name: str, family: str, *wanted: str, **given: Any
-) -> dict[str, np.ndarray]:
-    """Return columns of an analysis over a family's tables, in the order of the tables; NaN = null."""
-    relation = answer(connection, name, {"concept": f"/{family}/*", **given})
-    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-    rows.sort(key=lambda row: int(row["concept"].rsplit("/", 1)[1]))
-    return {
-        column: np.array([np.nan if row[column] is None else row[column] for row in rows])
-        for column in wanted
-    }
+class Asked:
+    """A warehouse of families; every analysis is asked once, for all of them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._answers: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}
+
+    def columns(self, name: str, family: str, *wanted: str, **given: Any) -> dict[str, np.ndarray]:
+        """Return columns over a family's tables, in the order of the tables; NaN for null."""
+        key = (name, tuple(sorted(given.items())))
+        if key not in self._answers:
+            relation = answer(self.connection, name, given)
+            self._answers[key] = {
+                column: values.astype(float).filled(np.nan)
+                if np.ma.isMaskedArray(values) and values.dtype.kind in "iufb"
+                else np.asarray(values)
+                for column, values in relation.fetchnumpy().items()
+            }
+        found = self._answers[key]
+        parts = [concept.split("/") for concept in found["concept"]]
+        rows = [n for n, part in enumerate(parts) if part[1] == family]
+        rows.sort(key=lambda n: int(parts[n][2]))
+        return {column: found[column][rows] for column in wanted}
