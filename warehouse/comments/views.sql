@@ -10,6 +10,10 @@ comment on column fit_card.n_questions is 'Training questions used';
 comment on view run_card is 'Everything known about a run, by id and by name. One row per run_id.';
 comment on view run_label is
 'What views say of a run: run_card without what only joins need. One row per run_id.';
+comment on view companion_run is
+'The nulls and resamples that stand beside a run, on the same prompts. One row per run_id, companion_run_id.';
+comment on column companion_run.kind is
+'Which null (random or label_shuffled), or resample';
 comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
 comment on view sweep is
 'Every measurement with everything known about it. One row per run_id, split, item_id, layer, multiplier.';
