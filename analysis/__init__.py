@@ -1,1 +1,1 @@
-"""Questions to the warehouse, one .sql file each."""
+"""Questions to the warehouse, one file each: .sql, or .py in models/ for what SQL cannot say."""

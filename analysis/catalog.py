@@ -1,4 +1,7 @@
-"""The analyses: one question per .sql file, described by the header that the file begins with."""
+"""The analyses: one question per file, .sql or (in models/) .py, described by its header.
+
+A .py file begins with the same header behind `# ` and may name the `topic` it is listed under.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,12 @@ from importlib.resources import files
 
 from warehouse.faults import WarehouseRefused
 
-KEYS = ("question", "grain", "source", "params", "columns", "further columns")
+KEYS = ("question", "topic", "grain", "source", "params", "columns", "further columns")
 """The parts of a header, in their order; `params` and `further columns` may be left out."""
+MODELS = "models"
+"""The folder of what SQL cannot say readably, in Python; its .sql files read what these work on."""
+MARKS = {".sql": "-- ", ".py": "# "}
+"""What a line of a header begins with, by the suffix of the file."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One question: its header, parsed, and its SQL."""
+    """One question: its header, parsed, and the text of its file."""
 
     name: str
     topic: str
@@ -46,18 +53,17 @@ class Analysis:
     source: str
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
+    header: str
+    """The header as it stands in the file, without the comment marks."""
+    path: str
+    """Where the file lies, from the folder that holds the rooms."""
     sql: str
+    """The whole file; empty for an analysis in Python."""
 
     @property
-    def path(self) -> str:
-        """Where the file lies, from the folder that holds the rooms."""
-        return f"analysis/{self.topic}/{self.name}.sql"
-
-    @property
-    def header(self) -> str:
-        """The header as it stands in the file, without the comment marks."""
-        lines = _header_lines(self.sql)
-        return "\n".join(line[3:] for line in lines)
+    def is_model(self) -> bool:
+        """Whether Python answers (`models/<name>.py`) and not one query."""
+        return self.path.endswith(".py")
 
 
 FILTERS = tuple(
@@ -72,29 +78,30 @@ FILTERS = tuple(
 """What `filters` stands for in a header: the parameters of the macro `asked_runs`."""
 
 
-def _header_lines(sql: str) -> list[str]:
-    lines = sql.splitlines()
-    end = next((n for n, line in enumerate(lines) if not line.startswith("-- ")), len(lines))
-    return lines[:end]
+def _header(text: str, mark: str) -> list[str]:
+    """Return the lines that a file begins with, without their marks."""
+    lines = text.splitlines()
+    end = next((n for n, line in enumerate(lines) if not line.startswith(mark)), len(lines))
+    return [line.removeprefix(mark) for line in lines[:end]]
 
 
-def _sections(name: str, sql: str) -> dict[str, list[str]]:
+def _sections(path: str, header: Iterable[str]) -> dict[str, list[str]]:
     """Return the lines of each part of a header; entries that run on are joined."""
     sections: dict[str, list[str]] = {}
     current: list[str] = []
-    for line in _header_lines(sql):
-        key = re.fullmatch(r"-- ([a-z]+(?: [a-z]+)*):(?: (\S.*))?", line)
+    for line in header:
+        key = re.fullmatch(r"([a-z]+(?: [a-z]+)*):(?: (\S.*))?", line)
         if key:
             current = sections.setdefault(key[1], [])
             current.extend(filter(None, [key[2]]))
-        elif line.startswith("--     ") or (line.startswith("--   ") and _is_text(sections)):
-            current[-1] += " " + line[2:].strip()
-        elif line.startswith("--   "):
-            current.append(line[5:])
+        elif line.startswith("    ") or (line.startswith("  ") and _is_text(sections)):
+            current[-1] += " " + line.strip()
+        elif line.startswith("  "):
+            current.append(line[2:])
         else:
-            raise ValueError(f"{name}: a header line that is neither a key nor an entry: {line}")
+            raise ValueError(f"{path}: a header line that is neither a key nor an entry: {line}")
     if [key for key in KEYS if key in sections] != list(sections) or "columns" not in sections:
-        raise ValueError(f"{name}: header keys are {', '.join(sections)}; not {', '.join(KEYS)}")
+        raise ValueError(f"{path}: header keys are {', '.join(sections)}; not {', '.join(KEYS)}")
     return sections
 
 
@@ -117,37 +124,44 @@ def _columns(entries: Iterable[str], further: bool) -> Iterable[Column]:
         yield Column(name, meaning, further)
 
 
-def parse(topic: str, name: str, sql: str) -> Analysis:
+def parse(topic: str, name: str, text: str, suffix: str = ".sql") -> Analysis:
     """Return the analysis of a file; ValueError says what of its header cannot be read."""
-    sections = _sections(f"analysis/{topic}/{name}.sql", sql)
-    text = {key: " ".join(sections.get(key, [])) for key in ("question", "grain", "source")}
+    path = f"analysis/{topic}/{name}{suffix}"
+    header = _header(text, MARKS[suffix])
+    sections = _sections(path, header)
+    words = {key: " ".join(sections.get(key, [])) for key in ("question", "grain", "source")}
     return Analysis(
         name=name,
-        topic=topic,
-        **text,
+        topic=" ".join(sections.get("topic", [topic])),
+        **words,
         parameters=tuple(_parameters(sections.get("params", []))),
         columns=(
             *_columns(sections["columns"], further=False),
             *_columns(sections.get("further columns", []), further=True),
         ),
-        sql=sql,
+        header="\n".join(header),
+        path=path,
+        sql=text if suffix == ".sql" else "",
     )
 
 
 @cache
 def analyses() -> dict[str, Analysis]:
-    """Return every analysis by name: `analysis/<topic>/<name>.sql`, topics and names in order."""
+    """Return every analysis by name: `analysis/<topic>/<name>`, topics and names in order."""
     found: dict[str, Analysis] = {}
     topics = sorted(entry.name for entry in files("analysis").iterdir() if entry.is_dir())
     for topic in topics:
+        suffix = ".py" if topic == MODELS else ".sql"
         entries = sorted(entry.name for entry in (files("analysis") / topic).iterdir())
-        for file in (entry for entry in entries if entry.endswith(".sql")):
-            name = file.removesuffix(".sql")
+        for file in (entry for entry in entries if entry.endswith(suffix)):
+            text = (files("analysis") / topic / file).read_text("utf-8")
+            if suffix == ".py" and not text.startswith(f"{MARKS[suffix]}{KEYS[0]}:"):
+                continue  # a part that several models share
+            name = file.removesuffix(suffix)
             if name in found:
-                raise ValueError(f"analysis/{topic}/{file}: {found[name].topic}/ has one too")
-            sql = (files("analysis") / topic / file).read_text("utf-8")
-            found[name] = parse(topic, name, sql)
-    return found
+                raise ValueError(f"analysis/{topic}/{file}: {found[name].path} has that name too")
+            found[name] = parse(topic, name, text, suffix)
+    return dict(sorted(found.items(), key=lambda entry: (entry[1].topic, entry[0])))
 
 
 def checks() -> list[Analysis]:

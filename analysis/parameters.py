@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -24,6 +27,9 @@ RANGES: dict[str, tuple[str, Callable[[Any], bool], str]] = {
     "count": ("integer", lambda value: value >= 1, "a whole number from 1 on"),
 }
 """Types of a header beside DuckDB's own and `one|of|these`: DuckDB type, test, test in words."""
+
+PUBLISHED = "published"
+"""Type of a parameter that names a file of `analysis/published/`; the SQL gets its path."""
 
 
 def bound(
@@ -65,6 +71,8 @@ def _value(
     if parameter in FILTERS:
         return [value] if isinstance(value, str) else list(value or ()) or None
     text = parameter.default if value is None else str(value)
+    if parameter.type == PUBLISHED:
+        return _published(parameter, str(text))
     if "|" in parameter.type:
         choices = parameter.type.split("|")
         if text in choices:
@@ -80,6 +88,26 @@ def _value(
     if not holds(cast):
         raise _refusal(parameter, text, words)
     return cast
+
+
+def _published(parameter: Parameter, text: str) -> str:
+    """Return the path of a shipped file of published values, or of the user's own like it."""
+    shipped = files("analysis") / PUBLISHED
+    known = sorted(entry.name.removesuffix(".csv") for entry in shipped.iterdir())
+    file = shipped / f"{text}.csv" if text in known else Path(text)
+    wanted = _first_line(shipped / f"{parameter.default}.csv")
+    if _first_line(file) != wanted:
+        allowed = f"a csv file with the columns {wanted}, as {parameter.default} has"
+        raise _refusal(parameter, text, allowed, known)
+    return str(file)
+
+
+def _first_line(file: Traversable) -> str:
+    """Return a file's first line, empty where it cannot be read."""
+    try:
+        return (file.read_text("utf-8").splitlines() or [""])[0]
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _refusal(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import duckdb
 
 from analysis.catalog import Analysis, checks, get
+from analysis.models import running as models
 from analysis.parameters import Given, bound, refuse_unknown_names
 
 
@@ -30,6 +31,8 @@ def answer(
     analysis = get(name)
     values = bound(connection, analysis, given or {})
     refuse_unknown_names(connection, values)
+    if analysis.is_model:
+        return models.answer(connection, analysis, values)
     return connection.sql(analysis.sql, params=values).materialize()
 
 

@@ -30,10 +30,12 @@ class Request:
     methods: tuple[str, ...]
     models: tuple[str, ...]
     fit_variants: tuple[str, ...]
+    combinations: tuple[str, ...]
     variants: tuple[str, ...]
     layers: str | None
     multipliers: str | None
     scopes: tuple[str, ...]
+    norms: tuple[str, ...]
     splits: tuple[str, ...]
     nulls: int | None
     resamples: int | None
@@ -46,8 +48,8 @@ class Request:
         found: dict[str, Any] = {
             name: _distinct(getattr(self, name))
             for name in (
-                "concepts methods models fit_variants variants scopes splits resamples limit "
-                "unfit_items"
+                "concepts methods models fit_variants combinations variants scopes norms splits "
+                "resamples limit unfit_items"
             ).split()
             if getattr(self, name)
         }

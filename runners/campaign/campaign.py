@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runners.campaign.asked import Asked, Run, Unit
 from runners.campaign.bench import Bench
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from specs.settings import Settings
 
 
+class FitKey(NamedTuple):
+    """What tells the vectors of one model apart."""
+
+    concept: str
+    method: str
+    fit_variants: tuple[str, ...]
+    norm: str | None
+    seed: int
+
+
 @dataclass
 class Campaign:
     """What one experiment asks of one model."""
@@ -34,9 +44,7 @@ class Campaign:
     fitters: dict[str, Fitter]
     catalog: Catalog
     settings: Settings
-    _vectors: dict[tuple[str, str, str, str | None, int], SteeringVector] = field(
-        default_factory=dict
-    )
+    _vectors: dict[FitKey, SteeringVector] = field(default_factory=dict)
     _choices: dict[Combination, Combination] = field(default_factory=dict)
     _chosen: dict[Combination, int] = field(default_factory=dict)
     _derived: dict[tuple[str, int, int], list[SteeringVector]] = field(default_factory=dict)
@@ -79,25 +87,31 @@ class Campaign:
         """Return the vector of a combination, fitted once."""
         key = _fit_key(combination)
         if key not in self._vectors:
-            self._fit(combination.concept, combination.fit_variant)
+            self._fit(combination.concept, combination.fit_variants)
         return self._vectors[key]
 
-    def _fit(self, concept: str, variant: str) -> None:
+    def _fit(self, concept: str, variants: tuple[str, ...]) -> None:
         """Make all vectors that are fitted on the same prompts, which are read once for them."""
         fitter = self.fitters[concept]
-        alike = [c for c in self.combinations if (c.concept, c.fit_variant) == (concept, variant)]
+        alike = [c for c in self.combinations if (c.concept, c.fit_variants) == (concept, variants)]
         for c in alike:
             spec = self.catalog.get("methods", c.method)
             key = _fit_key(c)
             if key not in self._vectors:
-                self._vectors[key] = fitter.vector(spec, variant, c.norm, c.seed)
-        fitter.release(keep=self._drawn_from(concept))
+                self._vectors[key] = fitter.vector(spec, variants, c.norm, c.seed)
+        fitter.release(keep=self._drawn_from(concept) | self._still_combined(concept))
+
+    def _still_combined(self, concept: str) -> set[str]:
+        """Return the fit variants of the means that are still to be made."""
+        means = [c for c in self.combinations if c.concept == concept and len(c.fit_variants) > 1]
+        return {v for c in means if _fit_key(c) not in self._vectors for v in c.fit_variants}
 
     def _drawn_from(self, concept: str) -> set[str]:
         """Return the fit variants whose training activations nulls and resamples will need."""
         if not self.experiment.nulls.label_shuffled + self.experiment.resamples:
             return set()
-        return {self._chooser(c).fit_variant for c in self.combinations if c.concept == concept}
+        choosers = (self._chooser(c) for c in self.combinations if c.concept == concept)
+        return {variant for chooser in choosers for variant in chooser.fit_variants}
 
     def close(self) -> None:
         """Let go of all training activations."""
@@ -182,8 +196,8 @@ class Campaign:
         """
         if not self._choices:
             for c in sorted(self.combinations, key=_base_first):
-                self._choices.setdefault(c._replace(fit_variant="", variant=""), c)
-        return self._choices[combination._replace(fit_variant="", variant="")]
+                self._choices.setdefault(c._replace(fit_variants=(), variant=""), c)
+        return self._choices[combination._replace(fit_variants=(), variant="")]
 
     def _all_layers(self, combination: Combination) -> Iterable[int]:
         """Return the candidate layers that the combination's vector has a direction at."""
@@ -216,7 +230,7 @@ class Campaign:
         reported = [split for split in self.experiment.splits if split != "validation"]
         pairs = []
         for c in self.combinations:
-            if c.fit_variant != self._chooser(c).fit_variant or c not in self._chosen:
+            if c.fit_variants != self._chooser(c).fit_variants or c not in self._chosen:
                 continue
             layer = self._chosen[c]
             for vector in self._derived_of(c, layer):
@@ -242,7 +256,7 @@ class Campaign:
                 for number in range(count)
             ]
             fitter = self.fitters[combination.concept]
-            self._derived[key] = fitter.derived(parent, combination.fit_variant, draws)
+            self._derived[key] = fitter.derived(parent, draws)
         return self._derived[key]
 
     def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
@@ -259,13 +273,13 @@ class Campaign:
         return list(units.values())
 
 
-def _fit_key(combination: Combination) -> tuple[str, str, str, str | None, int]:
+def _fit_key(combination: Combination) -> FitKey:
     """Return what tells vectors apart; operators, scopes and evaluation variants do not."""
     c = combination
-    return c.concept, c.method, c.fit_variant, c.norm, c.seed
+    return FitKey(c.concept, c.method, c.fit_variants, c.norm, c.seed)
 
 
-def _base_first(combination: Combination) -> tuple[bool, str, bool, str]:
-    """Sort what is fitted, then what is evaluated, on base before the others, those by name."""
-    fit, evaluated = combination.fit_variant, combination.variant
-    return fit != BASE, fit, evaluated != BASE, evaluated
+def _base_first(combination: Combination) -> tuple[int, bool, tuple[str, ...], bool, str]:
+    """Sort what is fitted on fewer variants first, then base before the others, those by name."""
+    fit, evaluated = combination.fit_variants, combination.variant
+    return len(fit), BASE not in fit, fit, evaluated != BASE, evaluated

@@ -50,6 +50,8 @@ class Outcome:
     fitted: int = 0
     asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     """Rows of `experiment_run` so far."""
+    found: list[str] = field(default_factory=list)
+    """What the user should read at the end, a line each."""
     model_ids: list[str] = field(default_factory=list)
     models_left: int = 0
 
@@ -71,7 +73,7 @@ class Step:
         todo = work.blocks(units, done)
         title = f"{self.campaign.loaded.spec.name}: {name}"
         workers = self.executor.workers() if todo else 1
-        for line in estimate.describe(title, units, todo, workers):
+        for line in estimate.describe(title, units, todo, workers, self.options.engine):
             say(line)
         if todo and (where := self.executor.plan()):
             say(f"  {where}")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from runners.fitting.draws import generator
-from runners.methods import Fit
-from runners.methods.mean_difference import mean_difference
+
+if TYPE_CHECKING:
+    from runners.fitting.estimator import Estimator
+    from runners.methods.pairs import Pairs
 
 DRAWS = 20
 """Random halvings of the questions."""
 
 
-def stability(
-    positive: np.ndarray, negative: np.ndarray, questions: Sequence[str], fit: Fit
-) -> dict[str, float]:
-    """Return the stability of `fit` at one layer: activations [items, d_model], question_ids.
+def stability(pairs: Pairs, questions: Sequence[str], fit: Estimator) -> dict[str, float]:
+    """Return the stability of `fit` on one layer's pairs, with the question_id of each item.
 
     - split_half_cosine, split_half_sd: mean and standard deviation, over 20 random halvings of the
       questions, of the cosine between the vectors fitted on either half (the subsamples of Braun
@@ -32,21 +33,21 @@ def stability(
     if len(names) < 2:
         return {}
     halves = list(_halves(len(names)))
-    if fit is not mean_difference:
-        chosen = [half[of_item] for half in halves]
-        pairs = ((fit(positive[c], negative[c]), fit(positive[~c], negative[~c])) for c in chosen)
-        return _agreement(pairs)
+    if not fit.is_mean_difference or pairs.part.any():
+        chosen = (half[of_item] for half in halves)
+        return _agreement((fit(pairs.take(some)), fit(pairs.take(~some))) for some in chosen)
     # Means of questions need their sums alone: no vector is fitted twice, no Gram matrix made.
     counts = np.bincount(of_item).astype(np.float64)
     order, first = np.argsort(of_item, kind="stable"), np.r_[0, counts.cumsum()[:-1].astype(int)]
-    sums = np.add.reduceat(positive[order].astype(np.float64) - negative[order], first, axis=0)
+    differences = pairs.positive[order].astype(np.float64) - pairs.negative[order]
+    sums = np.add.reduceat(differences, first, axis=0)
 
     def mean(part: np.ndarray) -> np.ndarray:
         found: np.ndarray = part.astype(np.float64) @ sums / (part @ counts)
         return found
 
-    pairs = ((mean(half), mean(~half)) for half in halves)
-    return {"noise_length": _noise_length(sums, counts)} | _agreement(pairs)
+    agreement = _agreement((mean(half), mean(~half)) for half in halves)
+    return {"noise_length": _noise_length(sums, counts)} | agreement
 
 
 def _halves(n_questions: int) -> Iterator[np.ndarray]:

@@ -169,6 +169,18 @@ def test_a_factor_that_does_not_vary_has_no_share(world: Any) -> None:
     assert found["unexplained_share"] == pytest.approx(1 - expected)
 
 
+def test_one_item_of_a_letter_is_no_letter_effect(world: Any) -> None:
+    factors = {name: {"first": name == "a", "yes": name in "bc"} for name in "abcde"}
+    found = _world(world, {"a": 9.0, "b": 3.0, "c": 2.8, "d": 1.0, "e": 1.5}, factors)
+    assert found["letter_undetermined"] == "one question on a side"
+    assert (found["n_rare_letter"], found["n_rare_yes_no"]) == (1, 2)
+    for name in ("letter_share", "letter_share_order_free", "letter_effect", "interaction_share"):
+        assert found[name] is None
+    assert found["yes_no_undetermined"] is None
+    expected = _explained(np.array([9, 3, 2.8, 1, 1.5]), np.array([0.0, 1, 1, 0, 0]))
+    assert found["yes_no_share"] == pytest.approx(expected)
+
+
 def test_factors_that_coincide_cannot_be_told_apart(world: Any) -> None:
     factors = {name: {"first": name in "ab", "yes": name in "ab"} for name in "abcd"}
     found = _world(world, {"a": 3.0, "b": 2.5, "c": 1.0, "d": 1.5}, factors)

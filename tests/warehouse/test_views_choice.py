@@ -96,7 +96,38 @@ def test_validation_chooses_the_layer_and_degenerate_ones_are_out(world: Any) ->
 def _layers_of(world: Any, limit: int | None, *multipliers: float) -> list[tuple[Any, ...]]:
     asked = {"run_ids": ["r"], "layers": [0, 1, 2, 3], "limit": limit}
     with connect(world.home) as connection:
-        return queries.rows(connection, "layer_choice", multipliers=list(multipliers), **asked)
+        found = queries.rows(connection, "layer_choice", multipliers=list(multipliers), **asked)
+    return [row[:2] for row in found]
+
+
+def test_a_choice_comes_with_its_slope_and_its_candidates(world: Any) -> None:
+    _choice(world)
+    world.ingest()
+    asked = {"run_ids": ["r"], "layers": [0, 1, 2, 3], "limit": None, "multipliers": [-1, 0, 1]}
+    with connect(world.home) as connection:
+        (found,) = queries.rows(connection, "layer_choice", **asked)
+    assert found == ("r", 2, pytest.approx(2.0), 3)
+
+
+def test_a_choice_stands_beside_its_nulls_by_the_t_prediction(world: Any) -> None:
+    from scipy import stats
+
+    _choice(world)
+    slopes = (0.5, -0.25, 1.5)
+    for number, slope in enumerate(slopes):
+        name = f"null{number}"
+        world.vector(name, ("d", "base"), role="null", seed=number, method="random", parent_vector_id="v")  # fmt: skip
+        world.run(f"r-{name}", "e", name)
+        world.lines(f"r-{name}", 2, {"test0": slope - 1, "test1": slope + 1})
+        world.lines(f"r-{name}", 3, {"test0": 90.0, "test1": 90.0})
+    world.ingest()
+    asked = {"run_ids": ["r"], "layers": [2], "slopes": [2.0], "multipliers": [-1.5, -1, 0, 1, 1.5]}
+    with connect(world.home) as connection:
+        ((run, kind, n, p),) = queries.rows(connection, "choice_nulls", **asked)
+    assert (run, kind, n) == ("r", "random", 3)
+    sd = stats.tstd(slopes)
+    t = (2.0 - sum(slopes) / 3) / (sd * (1 + 1 / 3) ** 0.5)
+    assert p == pytest.approx(2 * stats.t.sf(t, 2), rel=1e-4)
 
 
 def test_what_others_measured_moves_no_choice(world: Any) -> None:

@@ -44,7 +44,26 @@ comment on view chosen_layer is
 'The layer that validation, or the test split (cross_fitted), chose for a run. One row per run_id; none where nothing was chosen.';
 comment on macro table asked_cards is
 'The run cards that pass some filters, with the chosen layer: what the analyses begin with.';
+comment on view question_slope is
+'Slopes by question, the unit that is drawn. One row per run_id, split, layer, question_id.';
+comment on column question_slope.n_items is 'Items of the question that have a slope';
+comment on column question_slope.total_slope is 'Sum of their slopes';
+comment on column question_slope.n_anti_steerable is 'How many of them have slope <= -slope_floor';
+comment on column question_slope.n_unmoved is 'How many of them have abs(slope) < slope_floor';
+comment on macro table asked_item_slopes is
+'The slopes that an analysis is asked about, by item.';
+comment on macro table asked_question_slopes is
+'The slopes that an analysis is asked about, summed by question.';
+comment on macro table missing_of is 'What was asked of some runs and is not there.';
+comment on macro table asked_steerability is
+'The steerability that an analysis is asked about, with its intervals by question.';
+comment on macro table asked_outcomes is
+'A vector''s geometry and how its concept fares with it, over all asked concepts.';
+comment on macro table asked_nulls is
+'How far the null vectors of the asked runs move the same questions.';
 comment on column best_layer.complete is 'Nothing asked is missing at any of the candidate layers';
+comment on view item_pair is
+'Items that differ only in the order of their options. One row per pair, item_id.';
 comment on view paired_bias is
 'The variance of slopes over questions that ran in both option orders. One row per run_id, split, layer.';
 comment on view bias is

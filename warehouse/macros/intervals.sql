@@ -71,3 +71,17 @@ create or replace macro variance_share(slope, property, slope_floor) as
         when stddev_samp(slope) >= any_value(slope_floor) and var_pop(property::integer) > 0
             then least(1, pow(corr(slope, property::integer), 2))
     end;
+
+-- Difference of the means of two sides, where a question may have items on either or on both. With
+-- the influence of a question, (its sum about the mean of one side) / items of that side, minus the
+-- same for the other side, the variance is taken within questions of one kind (as many items on
+-- each side, as many Yes), for questions are drawn and how many of a kind is not. With one item a
+-- question and one kind a side it is Welch's t (Welch 1947, Biometrika 34, 28-35); with one item on
+-- each side the paired t. `kind_variance` is an aggregate over the questions of a kind, where one question
+-- stands for itself; `welch_df` over kinds of so many questions.
+create or replace macro side_influence(total_one, n_one, mean_one, all_one, total_two, n_two, mean_two, all_two) as
+    (total_one - n_one * mean_one) / all_one - (total_two - n_two * mean_two) / all_two;
+create or replace macro kind_variance(influence) as
+    if(count(*) > 1, count(*) * var_samp(influence), sum(influence * influence));
+create or replace macro welch_df(variance, n_questions) as
+    pow(sum(variance), 2) / nullif(sum(variance * variance / greatest(n_questions - 1, 1)), 0);

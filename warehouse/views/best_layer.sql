@@ -1,7 +1,8 @@
 -- The layer that the validation split chooses (DESIGN 3): the largest steerability among layers
 -- whose vector is not degenerate, for the unresampled fit on base evaluated on base, or on the
--- alphabetically first variants where base was not asked. Several seeds are averaged; the lower of
--- two equal layers wins. Where nothing was measured on a validation split (results of others), the
+-- alphabetically first variants where base was not asked; a mean of fits comes last. Several seeds
+-- are averaged; the lower of two equal layers wins. Where nothing was measured on a validation
+-- split (results of others), the
 -- test split chooses and the row is marked `cross_fitted`: what the same items say at that layer is
 -- too good by the choice; the analysis best_layer reports each question at the layer that the other
 -- questions choose.
@@ -48,7 +49,7 @@ preferred as (
         dense_rank() over (
             partition by model_id, dataset_id, method, norm, operator, scope
             order by
-                fit_on_base desc, fit_variant, on_base desc, variant, fit_variant_ids, variant_id
+                len(fit_variant_ids), fit_on_base desc, fit_variant, on_base desc, variant, fit_variant_ids, variant_id
         ) = 1
 ),
 

@@ -2,24 +2,53 @@
 -- second) and to whether it begins with Yes. Sequential shares as in Tan et al. 2024 (section 4,
 -- `compute_variance`: ordinary least squares on two 0/1 factors, letter first); order-free shares
 -- are the mean over both orders (Shapley); the interaction is what four cell means explain beyond
--- both. All are null where sd_slope is below slope_floor, and each where its factor does not vary.
+-- both. All are null where sd_slope is below slope_floor, and each where its factor does not vary or
+-- one side of it has a single question, whose own slope cannot be told from the side's.
 -- The paired shares are those of questions that ran in both option orders (`paired_bias`).
 create view bias as
-with factor as (
+with property as (
     select
         item_slope.run_id,
         item_slope.split,
         item_slope.layer,
-        item_slope.item_id,
+        item_slope.question_id,
         item_slope.slope,
         item_slope.baseline_logit_diff,
         item_slope.slope_floor,
-        if(
-            dataset.answer_format in ('yes_no', 'text'), 0, (item_slope.positive_option = 0)::integer
-        ) as first,
+        dataset.answer_format in ('yes_no', 'text') as no_letters,
+        if(no_letters, 0, (item_slope.positive_option = 0)::integer) as first,
         coalesce(item_slope.positive_answer = 'Yes', false)::integer as yes
     from item_slope
     left join dataset using (dataset_id)
+),
+
+-- Questions on the rarer side of each factor.
+rare as (
+    select
+        run_id,
+        split,
+        layer,
+        bool_or(no_letters) as no_letters,
+        least(
+            count(distinct question_id) filter (where first = 1),
+            count(distinct question_id) filter (where first = 0)
+        ) as n_rare_letter,
+        least(
+            count(distinct question_id) filter (where yes = 1),
+            count(distinct question_id) filter (where yes = 0)
+        ) as n_rare_yes_no
+    from property
+    group by run_id, split, layer
+),
+
+factor as (
+    select
+        property.* replace (
+            if(rare.n_rare_letter < 2, 0, first) as first,
+            if(rare.n_rare_yes_no < 2, 0, yes) as yes
+        )
+    from property
+    inner join rare using (run_id, split, layer)
 ),
 
 corner as (
@@ -134,6 +163,20 @@ select
     explained.yes_no_effect,
     explained.baseline_letter_effect,
     explained.baseline_yes_no_effect,
+    rare.n_rare_letter,
+    rare.n_rare_yes_no,
+    case
+        when rare.no_letters then 'answers have no letters'
+        when rare.n_rare_letter = 0 then 'the positive option stands in one place'
+        when rare.n_rare_letter < 2 then 'one question on a side'
+        when not explained.spread then 'slopes do not differ'
+    end as letter_undetermined,
+    case
+        when rare.n_rare_yes_no = 0 then 'no option, or each, begins with Yes'
+        when rare.n_rare_yes_no < 2 then 'one question on a side'
+        when not explained.spread then 'slopes do not differ'
+        when explained.crossed and not explained.separable then 'letter and yes/no coincide'
+    end as yes_no_undetermined,
     coalesce(paired_bias.n_pairs, 0) as n_pairs,
     if(explained.spread, paired_bias.place_variance / paired_bias.slope_variance, null)
         as paired_letter_share,
@@ -144,6 +187,7 @@ select
     paired_bias.place_effect as paired_letter_effect
 from explained
 inner join run_label using (run_id)
+inner join rare using (run_id, split, layer)
 left join paired_bias
     on
         paired_bias.run_id = explained.run_id

@@ -8,8 +8,12 @@ with first_name as (
 
 select
     vector_fit.vector_id,
-    string_agg(distinct coalesce(concept.name, vector_fit.dataset_id), ' + ') as fit_concept,
-    string_agg(distinct coalesce(variant.name, vector_fit.variant_id), ' + ') as fit_variant,
+    list_aggregate(
+        list_sort(list(distinct coalesce(concept.name, vector_fit.dataset_id))), 'string_agg', ' + '
+    ) as fit_concept,
+    list_aggregate(
+        list_sort(list(distinct coalesce(variant.name, vector_fit.variant_id))), 'string_agg', ' + '
+    ) as fit_variant,
     list_sort(list(distinct vector_fit.dataset_id)) as fit_dataset_ids,
     list_sort(list(distinct vector_fit.variant_id)) as fit_variant_ids,
     sum(vector_fit.n_items) as n_items,

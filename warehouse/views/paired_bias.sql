@@ -2,22 +2,7 @@
 -- mean of a question's two slopes and d half their difference (positive option first minus second),
 -- the variance over all items is var(m) + var(d) + mean(d)^2. Pairs of constant slope are left out.
 create view paired_bias as
-with item_pair as (
-    select
-        one.item_id as pair,
-        unnest([one.item_id, two.item_id]) as item_id,
-        unnest([1, -1]) as sign
-    from item as one
-    inner join item as two
-        on
-            two.question_id = one.question_id
-            and two.options = list_reverse(one.options)
-            and two.symbols = one.symbols
-            and two.option_order <> one.option_order
-    where one.positive_option = 0 and two.positive_option = 1
-),
-
-question as (
+with question as (
     select
         item_slope.run_id,
         item_slope.split,

@@ -1,0 +1,1 @@
+"""Answers that SQL cannot give readably: permutation, resampling, more than two factors."""

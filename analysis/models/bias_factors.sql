@@ -1,0 +1,77 @@
+-- What was computed with its labels and q values.
+with
+ranked as (
+    select
+        run_id,
+        layer,
+        factor,
+        p,
+        p * count(p) over (partition by factor)
+        / row_number() over (partition by factor order by p) as p_times_family
+    from computed
+    where p is not null
+),
+
+families as (
+    select
+        run_id,
+        layer,
+        factor,
+        least(1, min(p_times_family) over (partition by factor order by p desc)) as q
+    from ranked
+),
+
+missing as (
+    select run_id, layer, sum(n_missing) as n_missing
+    from coverage
+    where split = $split and run_id in (select run_id from computed)
+    group by run_id, layer
+)
+
+select
+    asked.model,
+    asked.concept,
+    asked.variant,
+    asked.method,
+    computed.layer,
+    computed.factor,
+    computed.alone,
+    computed.adds,
+    computed.adds_adjusted,
+    computed.effect,
+    computed.p,
+    families.q,
+    computed.undetermined,
+    coalesce(missing.n_missing, 0) = 0 as complete,
+    computed.explained,
+    computed.explained_p,
+    asked.fit_concept,
+    asked.fit_variant,
+    asked.seed,
+    asked.resample,
+    asked.norm,
+    asked.operator,
+    asked.scope,
+    $split as split,
+    computed.n_items,
+    computed.n_questions,
+    computed.n_factors,
+    computed.sd_slope,
+    computed.slope_floor,
+    computed.n_multipliers,
+    $multiplier_bound as multiplier_bound,
+    asked.run_id
+from asked_cards($experiment, $model, $concept, $method, $role, $layer) as asked
+inner join computed using (run_id)
+left join families using (run_id, layer, factor)
+left join missing using (run_id, layer)
+order by
+    asked.model, asked.concept, asked.method, asked.fit_variant, asked.variant, computed.layer,
+    asked.scope, asked.seed, asked.resample, asked.run_id,
+    array_position(
+        [
+            'letter', 'yes_no', 'swapped', 'prompt_tokens', 'length_difference',
+            'label_confidence', 'answer_mass'
+        ],
+        computed.factor
+    )

@@ -1,0 +1,107 @@
+-- What was computed with its labels, q values and intervals: symmetric in the log odds of the
+-- adjusted share, standard error carried there by the delta method, Student's t.
+with
+ranked as (
+    select
+        *,
+        p * count(p) over (partition by kind, factor)
+        / row_number() over (partition by kind, factor order by p nulls last) as p_times_family
+    from computed
+),
+
+judged as (
+    select
+        *,
+        if(
+            p is null,
+            null,
+            least(1, min(p_times_family) over (
+                partition by kind, factor
+                order by p desc nulls first
+                rows between unbounded preceding and current row
+            ))
+        ) as q,
+        case
+            when undetermined is not null then undetermined
+            when p >= 1 - $confidence then 'p is not below ' || round(1 - $confidence, 6)
+            when standard_error is null then 'one question'
+            when adjusted <= 0 then 'adjusted is not above 0'
+        end as no_interval
+    from ranked
+),
+
+t_factors as (
+    select n, t_factor($confidence, n) as t_factor
+    from (select distinct floor(df)::bigint + 1 as n from judged where no_interval is null)
+),
+
+bounded as (
+    select
+        judged.*,
+        ln(adjusted / nullif(greatest(0, 1 - adjusted), 0)) as log_odds,
+        t_factor * standard_error / nullif(adjusted * greatest(0, 1 - adjusted), 0) as half
+    from judged
+    left join t_factors
+        on judged.no_interval is null and t_factors.n = floor(judged.df)::bigint + 1
+),
+
+missing as (
+    select run_id, layer, sum(n_missing) as n_missing
+    from coverage
+    where split = $split and run_id in (select run_id from computed)
+    group by run_id, layer
+)
+
+select
+    asked.model,
+    asked.concept,
+    asked.variant,
+    asked.method,
+    bounded.layer,
+    bounded.kind,
+    bounded.factor,
+    bounded.share,
+    bounded.adjusted,
+    case
+        when no_interval is not null then null
+        when adjusted >= 1 then 1
+        else 1 / (1 + exp(half - log_odds))
+    end as share_low,
+    case
+        when no_interval is not null then null
+        when adjusted >= 1 then 1
+        else 1 / (1 + exp(-half - log_odds))
+    end as share_high,
+    bounded.p,
+    bounded.undetermined,
+    coalesce(missing.n_missing, 0) = 0 as complete,
+    bounded.q,
+    bounded.no_interval,
+    bounded.standard_error,
+    bounded.df,
+    asked.fit_concept,
+    asked.fit_variant,
+    asked.seed,
+    asked.resample,
+    asked.norm,
+    asked.operator,
+    asked.scope,
+    $split as split,
+    bounded.n_items,
+    bounded.n_questions,
+    bounded.n_rare,
+    bounded.sd_slope,
+    bounded.slope_floor,
+    bounded.n_multipliers,
+    $multiplier_bound as multiplier_bound,
+    asked.run_id
+from asked_cards($experiment, $model, $concept, $method, $role, $layer) as asked
+inner join bounded using (run_id)
+left join missing using (run_id, layer)
+order by
+    asked.model, asked.concept, asked.method, asked.fit_variant, asked.variant, bounded.layer,
+    asked.scope, asked.seed, asked.resample, asked.run_id, bounded.kind desc,
+    array_position(
+        ['letter', 'yes_no', 'interaction', 'question_by_letter', 'question', 'unexplained'],
+        bounded.factor
+    )

@@ -1,0 +1,36 @@
+-- The slopes of every asked run and layer, a list each; `items` stands beside the first list of
+-- those that hold the same items of the same evaluation in the same order (`design`).
+with
+asked as (
+    select run_id, chosen_layer
+    from asked_cards($experiment, $model, $concept, $method, $role, $layer)
+),
+
+cells as (
+    select
+        slopes.run_id,
+        slopes.layer,
+        slopes.evaluation_id,
+        any_value(slopes.slope_floor) as slope_floor,
+        min(slopes.n_multipliers) as n_multipliers,
+        list(slopes.item_id order by slopes.item_id) as items,
+        list(slopes.slope order by slopes.item_id) as slopes
+    from item_slope_within($multiplier_bound) as slopes
+    inner join asked using (run_id)
+    where slopes.split = $split and is_layer(slopes.layer, $layer, asked.chosen_layer)
+    group by slopes.run_id, slopes.layer, slopes.evaluation_id
+)
+
+select
+    run_id,
+    layer,
+    slope_floor,
+    n_multipliers,
+    slopes,
+    dense_rank() over (order by evaluation_id, items) as design,
+    evaluation_id,
+    if(
+        row_number() over (partition by evaluation_id, items order by run_id, layer) = 1, items, null
+    ) as items
+from cells
+order by design, run_id, layer

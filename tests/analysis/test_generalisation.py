@@ -1,0 +1,262 @@
+"""The analyses of generalisation, by hand and against numpy, on made-up tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+import scipy.stats as st
+
+from tests.analysis.conftest import rows
+from tests.analysis.tables import fill, words
+from warehouse import migrate
+
+VARIANTS = ("base", "user_positive")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        migrate.apply(connection)
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Two models, twelve concepts, both fits x both variants; 10 questions, some with two items."""
+    draw = np.random.default_rng(11)
+    question = np.repeat(np.arange(10), draw.integers(1, 3, 10))
+    slopes: dict[tuple[str, str, str, str], np.ndarray] = {}
+    columns: dict[str, list[Any]] = {name: [] for name in "model concept variant fit_variant question item slope baseline".split()}  # fmt: skip
+    baselines = {}
+    for concept in words("c", np.arange(12)):
+        quality = draw.normal(1, 1)
+        for model in ("m1", "m2"):
+            for variant in VARIANTS:
+                base = draw.normal(size=question.size).astype(np.float32).astype(float)
+                baselines[model, concept, variant] = base
+                for fit in VARIANTS:
+                    slope = quality + draw.normal(0, 0.5) + draw.normal(0, 0.6, question.size)
+                    slopes[model, concept, fit, variant] = slope
+                    n = question.size
+                    for name, values in zip(columns, ([model] * n, [concept] * n, [variant] * n, [fit] * n, question, range(n), slope, base), strict=True):  # fmt: skip
+                        columns[name] += list(values)
+    path = tmp_path_factory.mktemp("world") / "w.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        migrate.apply(connection)
+        fill(connection, **{name: np.array(values) for name, values in columns.items()})
+        yield connection, slopes, baselines, question
+
+
+def cluster(a: np.ndarray, b: np.ndarray, question: np.ndarray) -> tuple[float, float, float]:
+    """Return variances and covariance of two means over items, CR1 by question."""
+    left = np.bincount(question, a - a.mean())
+    right = np.bincount(question, b - b.mean())
+    k = left.size
+    scale = k / (k - 1) / a.size**2
+    return scale * left @ left, scale * right @ right, scale * left @ right
+
+
+def test_the_grid_has_every_cell_with_its_interval(world: Any) -> None:
+    connection, slopes, _, question = world
+    found = rows(connection, "generalisation_grid")
+    assert len(found) == 2 * 12 * 4
+    for row in found:
+        slope = slopes[row["model"], row["concept"], row["fit_variant"], row["variant"]]
+        half = st.t.ppf(0.975, 9) * cluster(slope, slope, question)[0] ** 0.5
+        assert row["steerability"] == pytest.approx(slope.mean(), abs=1e-6)
+        assert row["steerability_high"] - row["steerability"] == pytest.approx(half, rel=1e-5)
+        assert row["anti_steerable_fraction"] == pytest.approx((slope < -1e-3).mean())
+        assert row["in_distribution"] == (row["fit_variant"] == row["variant"])
+        assert (row["nulls"], row["null_q"], row["complete"]) == ("no null", None, True)
+
+
+@pytest.mark.parametrize("reference", ["target", "source"])
+def test_relative_steerability_is_fiellers(world: Any, reference: str) -> None:
+    connection, slopes, _, question = world
+    found = rows(connection, "relative_steerability", reference=reference)
+    assert len(found) == 2 * 12 * 2
+    assert {row["denominator"] for row in found} == {"clear", "unclear"}
+    for row in found:
+        own = (row["variant"],) * 2 if reference == "target" else (row["fit_variant"],) * 2
+        a = slopes[row["model"], row["concept"], row["fit_variant"], row["variant"]]
+        b = slopes[row["model"], row["concept"], *own]
+        va, vb, c = cluster(a, b, question)
+        t = st.t.ppf(0.975, 9)
+        assert row["difference"] == pytest.approx(a.mean() - b.mean(), abs=1e-6)
+        error = (va + vb - 2 * c) ** 0.5
+        assert row["difference_p"] == pytest.approx(2 * st.t.sf(abs(a.mean() - b.mean()) / error, 9), rel=1e-4)  # fmt: skip
+        assert (row["relative_tan"] is None) == (b.mean() <= 0.25)
+        if b.mean() ** 2 <= t * t * vb:
+            assert row["denominator"] == "unclear"
+            assert (
+                row["relative_steerability"] is row["relative_low"] is row["relative_high"] is None
+            )
+            continue
+        ends = np.roots([b.mean() ** 2 - t * t * vb, -2 * (a.mean() * b.mean() - t * t * c), a.mean() ** 2 - t * t * va])  # fmt: skip
+        ends = sorted(ends * np.sign(b.mean()))
+        assert (row["relative_low"], row["relative_high"]) == pytest.approx(
+            ends, rel=1e-3, abs=1e-4
+        )
+        assert row["relative_steerability"] == pytest.approx(a.mean() / abs(b.mean()), rel=1e-5)
+
+
+def means(slopes: Any, model: str, fit: str, variant: str) -> list[float]:
+    return [slopes[model, concept, fit, variant].mean() for concept in words("c", np.arange(12))]
+
+
+def test_id_ood_correlation_over_concepts(world: Any) -> None:
+    connection, slopes, _, _ = world
+    found = rows(connection, "id_ood_correlation", draws="200")
+    assert len(found) == 2 * 3
+    for row in found:
+        x = means(slopes, row["model"], "base", "base")
+        y = means(slopes, row["model"], row["fit_variant"], row["variant"])
+        assert row["n_concepts"] == 12
+        assert row["spearman"] == pytest.approx(st.spearmanr(x, y).statistic, abs=1e-9)
+        assert row["pearson"] == pytest.approx(st.pearsonr(x, y).statistic, abs=1e-5)
+        assert row["bootstrap_low"] < row["spearman"] < row["bootstrap_high"]
+        assert 0 < row["noise_share"] < 0.2
+        assert row["mean_steerability"] == pytest.approx(np.mean(y), abs=1e-5)
+    narrowed = rows(connection, "id_ood_correlation", concept=["c0", "c1", "c2"], model="m1")
+    assert [row["n_concepts"] for row in narrowed] == [3, 3, 3]
+
+
+def test_cross_model_correlation_over_concepts(world: Any) -> None:
+    connection, slopes, _, _ = world
+    found = rows(connection, "cross_model_correlation", layer="0", draws="50")
+    assert len(found) == 4
+    for row in found:
+        cell = row["fit_variant"], row["variant"]
+        x, y = means(slopes, "m1", *cell), means(slopes, "m2", *cell)
+        assert (row["model_a"], row["model_b"]) == ("m1", "m2")
+        assert row["spearman"] == pytest.approx(st.spearmanr(x, y).statistic, abs=1e-9)
+    assert rows(connection, "cross_model_correlation", model="m1", layer="0") == []
+
+
+def test_variant_distance(world: Any) -> None:
+    connection, _, baselines, question = world
+    found = rows(connection, "variant_distance")
+    assert len(found) == 2 * 12
+    for row in found:
+        a = baselines[row["model"], row["concept"], "base"]
+        b = baselines[row["model"], row["concept"], "user_positive"]
+        assert (row["variant_a"], row["variant_b"]) == ("base", "user_positive")
+        assert row["distance"] == pytest.approx(abs(b - a).mean())
+        half = st.t.ppf(0.975, 9) * cluster(abs(b - a), abs(b - a), question)[0] ** 0.5
+        assert row["distance_high"] - row["distance"] == pytest.approx(half)
+        assert row["shift"] == pytest.approx((b - a).mean())
+        assert row["changed"] == pytest.approx(((a > 0) != (b > 0)).mean())
+        assert row["spearman"] == pytest.approx(st.spearmanr(a, b).statistic)
+        assert row["complete"]
+
+
+def test_no_shift_is_said_to_be_none(empty: duckdb.DuckDBPyConnection) -> None:
+    fill(empty, variant=np.repeat(VARIANTS, 5), question=np.tile(np.arange(5), 2), slope=np.ones(10), baseline=0.5)  # fmt: skip
+    (row,) = rows(empty, "variant_distance")
+    assert (row["distance"], row["shift"], row["changed"], row["shift_p"]) == (0, 0, 0, None)
+
+
+def test_nulls_of_the_grid(empty: duckdb.DuckDBPyConnection) -> None:
+    null = np.random.default_rng(2).normal(0, 0.4, 8)
+    fill(
+        empty,
+        method=np.repeat(["mean_difference", "random"], [6, 48]),
+        number=np.repeat(["", *words("", np.arange(8))], 6),
+        question=np.tile(np.arange(6), 9),
+        slope=np.concatenate([np.full(6, 1.5), np.repeat(null, 6)]),
+    )
+    (row,) = rows(empty, "generalisation_grid")
+    t = (1.5 - null.mean()) / (null.std(ddof=1) * (1 + 1 / 8) ** 0.5)
+    assert row["nulls"] == "8 random"
+    assert row["random_p"] == pytest.approx(2 * st.t.sf(abs(t), 7), rel=1e-4)
+    assert row["null_q"] == row["null_p"] == row["random_p"]
+
+
+@pytest.fixture
+def disturbed(empty: duckdb.DuckDBPyConnection) -> tuple[duckdb.DuckDBPyConnection, Any]:
+    """Vectors of two concepts, each evaluated on both; a third concept steers nothing at home."""
+    draw = np.random.default_rng(4)
+    runs = [("c", "c"), ("c", "d"), ("d", "d"), ("d", "c"), ("e", "e"), ("e", "c")]
+    centres = dict(zip(runs, (2.0, 0.5, 1.0, -0.2, 0.0, 0.3), strict=True))
+    slopes = {run: centres[run] + draw.normal(0, 0.5, 8) for run in runs}
+    fits, concepts = zip(*runs, strict=True)
+    fill(
+        empty,
+        fit_concept=np.repeat(fits, 8),
+        concept=np.repeat(concepts, 8),
+        question=np.tile(np.arange(8), 6),
+        slope=np.concatenate(list(slopes.values())),
+    )
+    for fit, direction in {"c": [3.0, 4.0], "d": [8.0, 6.0], "e": [0.0, 1.0]}.items():
+        vector = f"m|{fit}|base|mean_difference|"
+        empty.execute("insert into vector_direction values (?, 0, ?)", [vector, direction])
+    return empty, slopes
+
+
+def test_side_effects(disturbed: tuple[duckdb.DuckDBPyConnection, Any]) -> None:
+    connection, slopes = disturbed
+    found = {(row["fit_concept"], row["concept"]): row for row in rows(connection, "side_effects")}
+    assert set(found) == {("c", "d"), ("d", "c"), ("e", "c")}
+    row, here, home = found["c", "d"], slopes["c", "d"], slopes["c", "c"]
+    assert row["side_effect"] == pytest.approx(here.mean(), abs=1e-6)
+    assert row["side_effect_p"] == pytest.approx(st.ttest_1samp(here, 0).pvalue, rel=1e-4)
+    assert row["relative"] == pytest.approx(here.mean() / home.mean(), rel=1e-5)
+    t, va, vb = st.t.ppf(0.975, 7), here.var(ddof=1) / 8, home.var(ddof=1) / 8
+    ends = np.roots([home.mean() ** 2 - t * t * vb, -2 * here.mean() * home.mean(), here.mean() ** 2 - t * t * va])  # fmt: skip
+    assert (row["relative_low"], row["relative_high"]) == pytest.approx(sorted(ends), rel=1e-4)
+    assert row["cosine"] == pytest.approx(48 / 50)
+    assert row["expected"] == pytest.approx(48 / 100 * slopes["d", "d"].mean(), rel=1e-5)
+    assert (row["nulls"], row["complete"]) == ("no null", True)
+    idle = found["e", "c"]
+    assert idle["relative"] is idle["relative_low"] is None
+    assert idle["own_steerability"] == pytest.approx(slopes["e", "e"].mean(), abs=1e-6)
+
+
+def test_a_filter_on_concepts_is_for_the_disturbed_one(
+    disturbed: tuple[duckdb.DuckDBPyConnection, Any],
+) -> None:
+    (row,) = rows(disturbed[0], "side_effects", concept="d")
+    assert (row["fit_concept"], row["concept"]) == ("c", "d")
+    assert row["relative"] is not None
+
+
+def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
+    fill(empty, fit_variant=np.repeat(VARIANTS, 3), question=np.tile(np.arange(3), 2), slope=np.ones(6))  # fmt: skip
+    draw = np.random.default_rng(7)
+    pairs = [draw.normal(size=(2, 64)) * 0.2 + np.eye(64)[[0, 0]] for _ in range(7)]
+    for number, (variant, name) in enumerate((v, f"m|c|{v}|mean_difference|") for v in VARIANTS):
+        empty.execute(
+            "insert into vector_direction values (?, 0, ?)", [name, pairs[0][number].tolist()]
+        )
+        for k in range(1, 7):
+            empty.execute("insert into vector by name select * replace (? as vector_id, ? as parent_vector_id, ? as resample, 'resample' as role) from vector where vector_id = ?", [f"{variant}{k}", name, k, name])  # fmt: skip
+            empty.execute("insert into vector_layer by name select * replace (? as vector_id) from vector_layer where vector_id = ?", [f"{variant}{k}", name])  # fmt: skip
+            empty.execute("insert into vector_direction values (?, 0, ?)", [f"{variant}{k}", pairs[k][number].tolist()])  # fmt: skip
+    empty.execute("update vector_layer set split_half_cosine = 0.6")
+    (row,) = rows(empty, "vector_cosine")
+    cosines = np.array([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs])
+    half = st.t.ppf(0.975, 5) * np.arctanh(cosines[1:]).std(ddof=1)
+    ends = np.tanh(np.arctanh(cosines[0]) + np.array([-half, half]))
+    assert (row["fit_variant_a"], row["fit_variant_b"], row["n_resamples"]) == (
+        "base",
+        "user_positive",
+        6,
+    )
+    assert row["cosine"] == pytest.approx(cosines[0], abs=1e-6)
+    assert (row["cosine_low"], row["cosine_high"]) == pytest.approx(ends, abs=1e-5)
+    assert row["chance"] == pytest.approx(1.959964 / 8)
+    assert row["expected_if_same"] == pytest.approx(1.2 / 1.6)
+    assert row["corrected_cosine"] == pytest.approx(cosines[0] / 0.75, abs=1e-5)
+
+
+def test_degenerate_vectors_count_nowhere(empty: duckdb.DuckDBPyConnection) -> None:
+    fill(empty, concept=np.repeat(["c", "d", "e", "f"], 6), variant=np.tile(np.repeat(VARIANTS, 3), 4), question=np.tile(np.arange(3), 8), slope=np.arange(24.0))  # fmt: skip
+    empty.execute("update vector_layer set degenerate = vector_id like 'm|f|%'")
+    (row,) = rows(empty, "id_ood_correlation")
+    assert row["n_concepts"] == 3
+    assert row["spearman"] == 1
