@@ -107,9 +107,9 @@ def _parse(file: Path, model: str | None) -> ResultFile | str:
 def _pairs(file: Path) -> dict[str, str]:
     """Return the `key=value` parts of a name; Refused for a key twice or an unknown one."""
     marks = list(_KEY.finditer(file.stem))
-    ends = [mark.start() for mark in marks[1:]] + [len(file.stem)]
+    ends = [*(mark.start() for mark in marks[1:]), len(file.stem)]
     said: dict[str, str] = {}
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in zip(marks, ends, strict=False):  # a name without any key has one end
         key, value = mark[1], file.stem[mark.end() : end]
         if key in said:
             raise Refused(f"{file}: {key}= stands in the name twice; keep one")

@@ -17,7 +17,13 @@ from tests.command import steerhouse
 ALIKE = """
 update measurement set logit_diff = other.logit_diff + measurement.multiplier * other.nudge
 from (
-    select *, (hash(item_id) % 1000) / 500 - 1.03 as nudge from measurement where layer = 1
+    select
+        *,
+        hash(item_id) % 1000 / 500 - avg(hash(item_id) % 1000 / 500) filter (
+            where item_id in (select item_id from dataset_item where split = 'test')
+        ) over (partition by run_id) as nudge
+    from measurement
+    where layer = 1
 ) as other
 where
     measurement.layer = 2 and other.run_id = measurement.run_id
