@@ -117,6 +117,7 @@ def test_the_published_layers(specs: Catalog, experiment: str, model: str, layer
     found = specs.get("experiments", experiment)
     assert (found.models, found.layers) == ((model,), (layer,))
     assert (found.fit_variants, found.variants) == (FIVE, FIVE)
+    assert found.combinations == ("single", "mean")
     assert f"layer {layer}" in " ".join(specs.get("models", model).description.split())
 
 
