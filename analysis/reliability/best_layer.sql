@@ -21,9 +21,11 @@
 --   test_steerability         mean slope on the test split, null where it was not measured there
 --   test_low                  lower end of its cluster-t interval by question
 --   test_high                 upper end
---   test_best_layer           the layer that the test split would have chosen, to compare only
+--   test_best_layer           the layer that the test split would have chosen, to compare only; null
+--     where fewer than two layers were measured there
 --   test_best_steerability    its mean slope on the test split
 --   n_candidates              layers that stood for choice
+--   n_test_candidates         layers measured on the test split, degenerate ones left out
 --   complete                  false where an asked measurement of the choice or the report is missing
 -- further columns:
 --   same_layer_fraction       where cross_fitted: share of questions without which the layer is the same
@@ -151,8 +153,9 @@ reported as (
 test_best as (
     select
         choice,
-        arg_max(layer, steerability) as layer,
-        max(steerability) as steerability
+        count(*) as n_layers,
+        if(count(*) > 1, arg_max(layer, steerability), null) as layer,
+        if(count(*) > 1, max(steerability), null) as steerability
     from layers
     anti join degenerate using (choice, layer)
     group by choice
@@ -182,6 +185,7 @@ select
     test_best.layer as test_best_layer,
     test_best.steerability as test_best_steerability,
     choice.n_candidates,
+    coalesce(test_best.n_layers, 0) as n_test_candidates,
     choice.complete and coalesce(missing.n_missing, 0) = 0 as complete,
     reported.same_layer_fraction,
     choice.norm,
