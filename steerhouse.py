@@ -34,6 +34,7 @@ VERBS = {
     "schema": Verb("specs.commands", "schema", "Write the JSON Schemas that editors use."),
     "build": Verb("builders.commands", "build", "Turn concepts into contrastive datasets."),
     "run": Verb("runners.commands", "run", "Fit vectors and measure every logit difference."),
+    "import": Verb("runners.imports.commands", "import_", "Bring in results of others."),
     "status": Verb("runners.commands", "status", "Say what of an experiment is done."),
     "sql": Verb("warehouse.commands", "sql", "Query the warehouse with SQL."),
     "analyse": Verb("analysis.commands", "analyse", "Answer a question: reliability, bias, …"),

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import click
 
 from warehouse.options import form_of, output_options
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from analysis.catalog import Analysis
 
 _FILTERS = ("experiment", "model", "concept", "method")
 CHECKS = "checks"
@@ -133,7 +128,9 @@ def _check(home: Path) -> bool:
 def _answer(
     home: Path, name: str, given: dict[str, Any], form: str | None, out: Path | None, wide: bool
 ) -> None:
+    from analysis.brief import brief
     from analysis.catalog import get
+    from analysis.notes import notes
     from analysis.run import answer
     from warehouse import output
     from warehouse.connect import connect
@@ -141,44 +138,8 @@ def _answer(
     analysis, form = get(name), form_of(form, out)
     with connect(home) as connection:
         found = answer(connection, name, given)
-        brief = form == "table" and not wide and any(column.further for column in analysis.columns)
-        shown = [f'"{c.name}"' for c in analysis.columns if not (brief and c.further)]
-        output.write(found.project(", ".join(shown)), form, out)
-        for note in _notes(analysis, found, len(shown)):
+        cut = form == "table" and not wide and any(column.further for column in analysis.columns)
+        shown = brief(analysis, found) if cut else [column.name for column in analysis.columns]
+        output.write(found.project(", ".join(f'"{name}"' for name in shown)), form, out)
+        for note in notes(connection, analysis, found, len(shown), given):
             click.echo(note, err=True)
-        if silence := _silence(connection, analysis, given):
-            click.echo(silence, err=True)
-
-
-def _silence(
-    connection: duckdb.DuckDBPyConnection, analysis: Analysis, given: dict[str, Any]
-) -> str | None:
-    """Return a warning where the model does not answer, unless that is the question itself."""
-    from warehouse.answering import warning
-
-    if analysis.name == "answer_mass" or not set(_FILTERS) <= {p.name for p in analysis.parameters}:
-        return None
-    return warning(connection, **{name: given.get(name) for name in _FILTERS})
-
-
-def _notes(analysis: Analysis, found: duckdb.DuckDBPyRelation, n_shown: int) -> list[str]:
-    """Return what a reader of the answer should know, for stderr."""
-    notes = []
-    columns = [column.name for column in analysis.columns]
-    ((n_rows,),) = found.aggregate("count(*)").fetchall()
-    if not n_rows:
-        whole = "which is well" if analysis.topic == CHECKS else "`steerhouse status` says what ran"
-        notes.append(f"no row: {whole}")
-    elif n_shown < len(columns):
-        notes.append(
-            f"{n_shown} of {len(columns)} columns; --wide and other formats give all, "
-            f"`steerhouse analyse {analysis.name} --about` what they mean"
-        )
-    if "complete" in columns:
-        ((n_incomplete,),) = found.filter("not complete").aggregate("count(*)").fetchall()
-        if n_incomplete:
-            notes.append(
-                f"{n_incomplete} of {n_rows} rows are not complete: what was asked is not all "
-                "there; `steerhouse analyse missing_measurements` lists it"
-            )
-    return notes

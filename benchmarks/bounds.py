@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def prompts(items: Sequence[TokenisedItem]) -> int:
-    """Return the tokens of all prompts, up to the decision position."""
+    """Return the tokens of the bare pass: all prompts, up to the decision position."""
     return sum(item.decision + 1 for item in items)
 
 
@@ -28,14 +28,26 @@ def sweep(
     rows: int,
     scope: str,
 ) -> float:
-    """Return 1 + t·Σ(L − 1 − layer)·m / (L·P), with `rows` newborn chains in each of `layers`."""
+    """Return 1 + t·Σ(L − 1 − layer)·m / (L·P), with `rows` newborn chains in each of `layers`.
+
+    Completions that are scored by several tokens go through the model too: in the place of 1 stands
+    (P + tails) / P, and a chain of t tokens has its tails besides.
+    """
     stem = sum(1 if scope == "decision" else 1 + len(item.shared) for item in items)
-    return 1 + stem * _later(loaded, layers) * rows / prompts(items)
+    chain = stem + sum(item.width - item.decision - 1 for item in items)
+    whole = sum(item.width for item in items)
+    return (whole + chain * _later(loaded, layers) * rows) / prompts(items)
 
 
-def replay(loaded: LoadedModel, layers: Sequence[int], rows: int) -> float:
-    """Return 1 + Σ(L − 1 − layer)·m / L: every steered prompt goes through all later blocks."""
-    return 1 + _later(loaded, layers) * rows
+def replay(
+    loaded: LoadedModel, items: Sequence[TokenisedItem], layers: Sequence[int], rows: int
+) -> float:
+    """Return 1 + Σ(L − 1 − layer)·m / L: every steered prompt goes through all later blocks.
+
+    Where completions are scored by several tokens it goes with each of them, as a line of its own.
+    """
+    lines = sum(len(line.tokens) for item in items for line in item.lines)
+    return lines / prompts(items) * (1 + _later(loaded, layers) * rows)
 
 
 def extraction(items: Sequence[TokenisedItem]) -> float:
@@ -51,10 +63,13 @@ def saved(items: Sequence[TokenisedItem], common: int) -> float:
 def mass(loaded: LoadedModel, items: Sequence[TokenisedItem], chains: int) -> float:
     """Return what the answer mass adds: every chain meets the whole head, in multiply-adds.
 
-    The unsteered chain is not among `chains`: the bare pass unembeds one position too.
+    A chain meets it at its last token and at those of its tails. The bare pass unembeds one
+    position too, so the unsteered chain adds its tails only; it is not among `chains`.
     """
     head: int = loaded.model.get_output_embeddings().weight.numel()
-    return len(items) * chains * head / (prompts(items) * _in_blocks(loaded))
+    tails = sum(item.width - item.decision - 1 for item in items)
+    told = (len(items) + tails) * chains + tails
+    return told * head / (prompts(items) * _in_blocks(loaded))
 
 
 def blocks_cost(

@@ -28,7 +28,7 @@ import torch
 
 from benchmarks import material, report
 from runners.campaign.execute import run
-from runners.campaign.step import Options
+from runners.campaign.outcome import Options
 from specs.catalog import open as open_catalog
 from specs.schema import Experiment
 from specs.settings import Settings

@@ -105,7 +105,7 @@ class Group(NamedTuple):
     def replay(self, layers: Sequence[int], scope: str, target: float) -> Timed:
         """Return the sweep of one vector at some layers over a scope that touches the prompt."""
         newborn = births(self.loaded, layers)
-        least = bounds.replay(self.loaded, layers, len(MULTIPLIERS))
+        least = bounds.replay(self.loaded, self.items, layers, len(MULTIPLIERS))
         mass = bounds.mass(self.loaded, self.items, len(MULTIPLIERS) * len(layers))
         way = partial(fast, self.loaded, self.items, newborn, scope, self.budget, replay_sweep)
         return Timed(way, self.unit, least, mass, target, len(self.items))

@@ -13,6 +13,8 @@ from .splits import SPLITS
 
 TEMPLATE = Path(__file__).parent / "card.md.jinja"
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
+TASKS = {"letter": "multiple-choice", "yes_no": "question-answering", "text": "text-generation"}
+"""Answer format -> what the Hub calls the task; options are chosen among only where they stand."""
 SHOWN_ROWS = 20
 """Source rows left out that the card names per reason; steerhouse.json names all."""
 
@@ -46,7 +48,7 @@ def front_matter(concept: Concept, manifest: Mapping[str, Any]) -> str:
         pretty_name=concept.name,
         language=[concept.language],
         license=concept.licence,
-        task_categories=["multiple-choice"],
+        task_categories=[TASKS[concept.answer_format]],
         size_categories=[next((size for limit, size in SIZES if n_items < limit), "n>1M")],
         tags=["steering-vectors", "contrastive-pairs", *concept.tags],
         configs=[_config(config, manifest) for config in (ITEMS, *manifest["variants"])],

@@ -40,13 +40,14 @@ def faults(
 
 def _try(concept: Concept, variants: Sequence[Variant], settings: Settings, online: bool) -> None:
     from .build import prepare
-    from .variants import render, renderable
+    from .variants import render, renderable, told_by_one_item
 
     content = prepare(concept, locate(concept, settings, online=online))
     lines: list[str] = []
     for variant in renderable(concept, variants)[0]:
+        items = content.items[:1] if told_by_one_item(concept, variant) else content.items
         try:
-            render(concept, variant, content.items)
+            render(concept, variant, items)
         except Refused as refused:
             lines.extend(refused.faults)
     if lines:

@@ -7,6 +7,8 @@ import math
 import re
 from typing import Any
 
+from specs.schema import Fields
+
 from .sources import Row
 
 
@@ -29,6 +31,28 @@ def text(row: Row, column: str, cut: list[re.Pattern[str]]) -> str:
     for pattern in cut:
         value = pattern.sub("", value)
     return value.strip()
+
+
+def labelled(row: Row, fields: Fields, cut: list[re.Pattern[str]]) -> tuple[list[str], list[bool]]:
+    """Return the option texts of a row that lists them, and which of them shows the concept."""
+    options, labels = (_at(row, str(path)) for path in (fields.options, fields.labels))
+    if not isinstance(options, list) or not isinstance(labels, list):
+        raise RowFault("no list of options", f"{fields.options} and {fields.labels} need two lists")
+    if len(options) != len(labels):
+        raise RowFault("options and labels", f"has {len(options)} options, {len(labels)} labels")
+    if sorted(labels) != [0] * (len(labels) - 1) + [1]:
+        raise RowFault("options and labels", f"the labels are {labels}; needs one 1, the others 0")
+    texts = [text({"option": option}, "option", cut) for option in options]
+    if not all(texts):
+        raise RowFault("empty option", "an option is empty; write it or delete the row")
+    return texts, [bool(label) for label in labels]
+
+
+def _at(row: Row, path: str) -> Any:
+    """Return the value of a column, or of a key of it: `column.key`; null where there is none."""
+    column, _, key = path.partition(".")
+    value = row.get(column)
+    return value.get(key) if key and isinstance(value, dict) else None if key else value
 
 
 def confidence(value: Any, column: str) -> float | None:

@@ -17,10 +17,10 @@ from typing import Any
 from specs.faults import Refused
 from specs.schema import Concept
 
-from .fields import RowFault, confidence, others, text
+from .fields import RowFault, confidence, labelled, others, text
 from .options import Unparsed, bracketed, parse, symbol
 from .refusals import first_few
-from .sources import Row, Source
+from .sources import Row, Source, columns
 from .stems import question_id
 
 UNPARSED = "options could not be parsed"
@@ -89,8 +89,11 @@ def _question(
 ) -> Question:
     fields = source.fields
     asked = text(row, fields.question, cut)
-    positive, negative = text(row, fields.positive, cut), text(row, fields.negative, cut)
-    stem, options, index = _options(concept, asked, positive, negative)
+    if fields.options is not None:
+        stem, (options, index) = asked, _listed(concept, *labelled(row, fields, cut))
+    else:
+        positive, negative = text(row, fields.positive, cut), text(row, fields.negative, cut)
+        stem, options, index = _options(concept, asked, positive, negative)
     if not stem.strip(PUNCTUATION):
         raise RowFault("empty question", "the question is empty; write one or delete the row")
     if concept.answer_format == "yes_no":
@@ -102,7 +105,7 @@ def _question(
         positive=index,
         label_confidence=confidence(row.get(fields.label_confidence), fields.label_confidence),
         source_row=number,
-        source_fields=others(row, set(fields.model_dump().values())),
+        source_fields=others(row, set(columns(fields).values())),
     )
 
 
@@ -152,15 +155,27 @@ def _chosen(
             raise RowFault(
                 "symbol not among the options", f"the answer ({name}) is none of {found}"
             )
-    if len(names) > 2:
-        if concept.options == "refuse":
-            raise RowFault(
-                MORE_THAN_TWO,
-                f"has {len(names)} options; `options: first_negative` would keep two of them",
-            )
-        other = next(name for name in names if name != chosen)
+    _refuse_more_than_two(concept, len(names))
     pair = sorted((str(chosen), str(other)), key=names.index)
     return (listed[pair[0]], listed[pair[1]]), pair.index(str(chosen))
+
+
+def _listed(concept: Concept, texts: list[str], labels: list[bool]) -> tuple[tuple[str, str], int]:
+    """Return the positive and the first negative option as listed, and the positive's index."""
+    _refuse_more_than_two(concept, len(texts))
+    index = labels.index(True)
+    pair = sorted((index, labels.index(False)))
+    options = texts[pair[0]], texts[pair[1]]
+    if options[0] == options[1]:
+        raise RowFault("options equal", f"both options are {options[0]!r}; they must differ")
+    return options, pair.index(index)
+
+
+def _refuse_more_than_two(concept: Concept, n: int) -> None:
+    if n > 2 and concept.options == "refuse":
+        raise RowFault(
+            MORE_THAN_TWO, f"has {n} options; `options: first_negative` would keep two of them"
+        )
 
 
 def _yes_no(options: tuple[str, str], index: int) -> tuple[tuple[str, str], int]:

@@ -115,16 +115,26 @@ def _beside(concept: Concept, source: FileSource) -> Path:
     return path
 
 
-def _require(fields: Fields, columns: list[str], path: Path, concept: str) -> None:
+def columns(fields: Fields) -> dict[str, str]:
+    """Return the columns that fields name, by key; of `column.key` the column."""
+    given = fields.model_dump(exclude_none=True)
+    if fields.options is None:
+        return given
+    lists = {key: given[key].partition(".")[0] for key in ("options", "labels")}
+    rest = {key: given[key] for key in ("question", "label_confidence")}
+    return rest | lists
+
+
+def _require(fields: Fields, there: list[str], path: Path, concept: str) -> None:
     """Refuse a mapped column that the file does not have; `label_confidence` may be absent."""
-    wanted = {key: getattr(fields, key) for key in ("question", "positive", "negative")}
-    if fields.label_confidence != Fields().label_confidence:
-        wanted["label_confidence"] = fields.label_confidence
+    wanted = columns(fields)
+    if fields.label_confidence == Fields().label_confidence:
+        del wanted["label_confidence"]
     faults = [
         f"{path}: no column {column!r} (source.fields.{key} of {concept}); "
-        f"its columns are {', '.join(columns) or 'none'}{did_you_mean(column, columns)}"
+        f"its columns are {', '.join(there) or 'none'}{did_you_mean(column, there)}"
         for key, column in wanted.items()
-        if column not in columns
+        if column not in there
     ]
     if faults:
         raise Refused(*faults)

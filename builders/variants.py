@@ -15,6 +15,7 @@ from specs.identity import identity
 from specs.schema import Concept, Variant
 
 from .refusals import CannotRender, place
+from .templates import environment, only_names, undeclared
 
 FRAMES = {
     "letter": (
@@ -50,6 +51,15 @@ def refuse_unanswerable(concept: Concept, variant: Variant) -> None:
         )
 
 
+def told_by_one_item(concept: Concept, variant: Variant) -> bool:
+    """Return whether a variant that renders one item of the concept renders all of them.
+
+    So it is where its templates hold nothing but names, personas and members of options and
+    symbols: these are there, and not empty, in every item.
+    """
+    return all(only_names(text) for text in _templates(concept, variant).values() if text)
+
+
 def renderable(
     concept: Concept, variants: Sequence[Variant]
 ) -> tuple[list[Variant], list[CannotRender]]:
@@ -75,9 +85,9 @@ def render(
     template and what is wrong in it.
     """
     refuse_unanswerable(concept, variant)
-    environment = _environment()
+    sandbox = environment()
     templates = {
-        key: environment.from_string(text)
+        key: sandbox.from_string(text)
         for key, text in _templates(concept, variant).items()
         if text is not None
     }
@@ -98,26 +108,21 @@ def variant_id(items: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, A
 
 def _templates(concept: Concept, variant: Variant) -> dict[str, str | None]:
     frame = FRAMES[concept.answer_format] if variant.frame is None else variant.frame
-    return {"frame": frame, "system": variant.system, "user": variant.user}
-
-
-def _environment() -> Any:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters.pop("random")
-    environment.globals.pop("lipsum")
-    return environment
+    turns = {
+        f"turns[{number}].{role}": getattr(turn, role)
+        for number, turn in enumerate(variant.turns)
+        for role in ("user", "assistant")
+    }
+    return {"frame": frame, "system": variant.system, **turns, "user": variant.user}
 
 
 def _names(variant: Variant, templates: Mapping[str, str | None]) -> set[str]:
-    from jinja2 import TemplateError, meta
+    from jinja2 import TemplateError
 
     names: set[str] = set()
     for key, text in templates.items():
         try:
-            names |= meta.find_undeclared_variables(_environment().parse(text or ""))
+            names |= undeclared(text or "")
         except TemplateError as error:  # a filter or test that the sandbox does not have
             raise _broken(variant, key, str(error.message)) from None
     return names
@@ -138,9 +143,12 @@ def _row(
         values["persona"] = concept.persona.model_dump()
     values["item"] = _rendered(variant, templates, "frame", values, item)
     messages = [
-        {"role": role, "content": _rendered(variant, templates, role, values, item)}
-        for role in ("system", "user")
-        if role in templates
+        {
+            "role": key.rpartition(".")[2],
+            "content": _rendered(variant, templates, key, values, item),
+        }
+        for key in templates
+        if key != "frame"
     ]
     prefix = PREFIXES[concept.answer_format]
     prefix = prefix if variant.answer_prefix is None else variant.answer_prefix

@@ -7,21 +7,47 @@ here stands only what an experiment joins. Torch is never loaded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runners.campaign import experiment_faults
 from specs.faults import Refused
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
-    from specs.schema import Experiment, Model
+    from specs.schema import Experiment
     from specs.settings import Settings
+
+
+class Unreachable(NamedTuple):
+    """A spec whose source or model is not here; `line` says where it was looked for."""
+
+    kind: str
+    name: str
+    line: str
+
+
+SHOWN = 3
+"""Names of a kind that a summary gives."""
+
+
+def summary(unreachable: Sequence[Unreachable]) -> str:
+    """Return one line on all that is not reachable: how many of each kind, and the first names."""
+    parts = []
+    for kind in dict.fromkeys(each.kind for each in unreachable):
+        names = [each.name for each in unreachable if each.kind == kind]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        count = f"{len(names)} {kind if len(names) > 1 else kind.removesuffix('s')}"
+        parts.append(f"{count} ({', '.join(names[:SHOWN])}{more})")
+    return (
+        f"Not reachable here: {', '.join(parts)}; `steerhouse check NAME` says where it was "
+        "looked for, --sources DIR adds a mirror, --online asks the Hub"
+    )
 
 
 def check_all(
     settings: Settings, names: Sequence[str], online: bool
-) -> tuple[list[str], list[str]]:
-    """Return (faults, what is not reachable from here), a line each.
+) -> tuple[list[str], list[Unreachable]]:
+    """Return (faults, what is not reachable from here), faults a line each.
 
     `names` limits the depth to some experiments with what they use, and concepts; none: all.
     """
@@ -33,7 +59,7 @@ def check_all(
     faults = list(catalog.faults())
     if faults:
         return faults, []
-    unreachable: list[str] = []
+    unreachable: list[Unreachable] = []
     concepts_named = [found for name in names for found in catalog.match("concepts", name)]
     others = [name for name in names if not catalog.match("concepts", name)]
     asked = catalog.resolve("experiments", others) if names else catalog.names("experiments")
@@ -44,11 +70,15 @@ def check_all(
     concepts = _used(experiments, "concepts", catalog) if names else catalog.names("concepts")
     concepts = list(dict.fromkeys([*concepts_named, *concepts]))
     models = _used(experiments, "models", catalog) if names else catalog.names("models")
-    groups = [builder_faults(catalog, concepts, settings, online)]
-    groups += [model_faults(catalog.get("models", name), settings, online) for name in models]
-    for wrong, unreached in groups:
-        faults += wrong
-        unreachable += unreached
+    for kind, each in (("concepts", concepts), ("models", models)):
+        for name in each:
+            wrong, unreached = (
+                builder_faults(catalog, [name], settings, online)
+                if kind == "concepts"
+                else model_faults(catalog.get("models", name), settings, online)
+            )
+            faults += wrong
+            unreachable += [Unreachable(kind, name, line) for line in unreached]
     return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
 
 
@@ -68,18 +98,16 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         asked = combinations(experiment, catalog)
     except Refused as refused:
         return list(refused.faults)
-    found = experiment_faults.faults(experiment, asked, catalog)
+    found = experiment_faults.faults(experiment, asked, catalog, settings)
     for concept in dict.fromkeys(c.concept for c in asked):
-        variants = {v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)}
+        variants = {v for c in asked if c.concept == concept for v in (*c.fit_variants, c.variant)}
         found += _unrenderable(concept, sorted(variants), catalog, where)
     for model in dict.fromkeys(c.model for c in asked):
         spec = catalog.get("models", model)
-        variants = {v for c in asked if c.model == model for v in (c.fit_variant, c.variant)}
+        variants = {v for c in asked if c.model == model for v in (*c.fit_variants, c.variant)}
         systems = {catalog.get("variants", v).system is not None for v in variants}
         for has_system in sorted(systems):
             found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]
-        methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
-        found += _layers(experiment, spec, methods, catalog, settings)
     return found
 
 
@@ -94,26 +122,3 @@ def _unrenderable(concept: str, variants: Sequence[str], catalog: Catalog, where
         except Refused as refused:
             found += [f"{where}: {fault}" for fault in refused.faults]
     return found
-
-
-def _layers(
-    experiment: Experiment,
-    model: Model,
-    methods: Sequence[str],
-    catalog: Catalog,
-    settings: Settings,
-) -> list[str]:
-    """Return the layers that a model or a vector file lacks, where its configuration is at hand."""
-    from runners.models.model_faults import known_layers, known_width
-
-    n_layers = known_layers(model, settings)
-    if n_layers is None:
-        return []
-    width = known_width(model, settings)
-    listed = [] if isinstance(experiment.layers, str) else experiment.layers
-    return [
-        f"experiment {experiment.name}: layer {layer} is out of range, model {model.name} has "
-        f"layers 0 to {n_layers - 1}"
-        for layer in listed
-        if not 0 <= layer < n_layers
-    ] + experiment_faults.file_faults(experiment, methods, catalog, n_layers, width)

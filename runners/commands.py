@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +17,29 @@ if TYPE_CHECKING:
 __all__ = ["check", "run", "show", "status"]
 
 
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.py",
+    help="A method of your own, called like the file; its code is run (docs/methods.md).",
+)
+
+
 @click.command()
 @click.argument("experiment", required=False)
 @click.option("--concept", "concepts", multiple=True, help="Concept, glob or tag:WORD.")
 @click.option("--method", "methods", multiple=True, help="Method [default: mean_difference].")
 @click.option("--model", "models", multiple=True, help="Model spec, Hub id or folder.")
 @click.option("--fit-variant", "fit_variants", multiple=True, help="Fitted on [default: base].")
+@click.option(
+    "--combination",
+    "combinations",
+    multiple=True,
+    type=click.Choice(["single", "mean"]),
+    help="A vector for each fit variant, or their mean [default: single].",
+)
 @click.option("--variant", "variants", multiple=True, help="Evaluated on [default: base].")
 @click.option("--layers", help="all, best, or numbers such as 3,5-8 [default: all].")
 @click.option("--multipliers", help="Numbers such as -1.5,-1,0,1,1.5.")
@@ -32,6 +51,13 @@ __all__ = ["check", "run", "show", "status"]
     help="Positions that are steered [default: answer].",
 )
 @click.option(
+    "--norm",
+    "norms",
+    multiple=True,
+    type=click.Choice(["base", "raw", "unit"]),
+    help="Length of vectors [default: each method's own].",
+)
+@click.option(
     "--split", "splits", multiple=True, type=click.Choice(["train", "validation", "test"])
 )
 @click.option("--nulls", type=click.IntRange(min=0), help="Null vectors of each kind.")
@@ -41,6 +67,7 @@ __all__ = ["check", "run", "show", "status"]
 @click.option(
     "--unfit-items", type=click.Choice(["refuse", "drop"]), help="See the spec reference."
 )
+@plugin_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, measure nothing.")
 @click.option("--verify", type=click.IntRange(min=0), default=0, metavar="N", show_default=True)
 @click.option("--tokens-per-batch", type=click.IntRange(min=1), help="[default: from memory]")
@@ -56,6 +83,7 @@ __all__ = ["check", "run", "show", "status"]
 def run(
     settings: Settings,
     /,
+    plugins: tuple[Path, ...],
     dry_run: bool,
     verify: int,
     tokens_per_batch: int | None,
@@ -80,7 +108,7 @@ def run(
     """  # noqa: D301 (click's own mark, not an escape)
     from runners import summary
     from runners.campaign import adhoc, execute
-    from runners.campaign.step import Options
+    from runners.campaign.outcome import Options
     from runners.cluster.connection import Wanted
     from specs.catalog import open as open_catalog
 
@@ -90,9 +118,10 @@ def run(
             "--address, --workers, --cpus-per-worker and --gpus-per-worker go with --engine ray"
         )
     request: Request = adhoc.Request(**asked)
+    settings = replace(settings, plugins=plugins)
     catalog = open_catalog(settings)
     experiments = adhoc.experiments(request, catalog, settings)
-    execute.refuse_faulty(experiments, catalog)
+    execute.refuse_faulty(experiments, catalog, settings)
     asked_cluster = cluster if engine == "ray" else None
     options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster, keep_activations)
     for experiment in experiments:
@@ -120,8 +149,11 @@ def status(settings: Settings, experiment: str | None) -> None:
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--online", is_flag=True, help="What cannot be reached from here is a fault too.")
+@plugin_option
 @click.pass_obj
-def check(settings: Settings, names: tuple[str, ...], online: bool) -> None:
+def check(
+    settings: Settings, names: tuple[str, ...], online: bool, plugins: tuple[Path, ...]
+) -> None:
     """Find everything in the specs that would make build or run fail later; writes nothing.
 
     NAMES are experiments and concepts to check in depth, globs and tag:WORD too; none: all of
@@ -131,12 +163,14 @@ def check(settings: Settings, names: tuple[str, ...], online: bool) -> None:
     \b
     steerhouse check
     """  # noqa: D301
-    from runners.check import check_all
+    from runners.check import check_all, summary
 
+    settings = replace(settings, plugins=plugins)
     faults, unreachable = check_all(settings, names, online)
-    for line in unreachable:
-        # Where it was looked for fills a screen; --online, or naming the concept, says all of it.
-        click.echo(f"Not reachable here: {line if names else line.partition(' (')[0]}", err=True)
+    if unreachable and not names:
+        click.echo(summary(unreachable), err=True)
+    for each in unreachable if names else ():
+        click.echo(f"Not reachable here: {each.line}", err=True)
     for line in faults:
         click.echo(f"Error: {line}", err=True)
     if faults:

@@ -9,32 +9,41 @@ import click
 if TYPE_CHECKING:
     from runners.prompts.show import Shown, Token
     from runners.prompts.speaker import Speaker
-    from specs.schema import Model
+    from specs.catalog import Catalog
+    from specs.schema import Model, Read
     from specs.settings import Settings
 
 
 @click.command()
-@click.argument("text", metavar="CONCEPT|ITEM_ID")
+@click.argument("text", metavar="CONCEPT|ITEM_ID|ID_PREFIX")
 @click.option("--variant", default="base", show_default=True, help="What is put around the item.")
 @click.option("--model", help="Model spec, folder or Hub id: show its own prompt and tokens.")
+@click.option("--method", help="With --model: mark where this method reads activations.")
 @click.pass_obj
-def show(settings: Settings, text: str, variant: str, model: str | None) -> None:
+def show(
+    settings: Settings, text: str, variant: str, model: str | None, method: str | None
+) -> None:
     """Print the prompt of an item, and with --model every token with what is done there.
 
-    The item is the first test item of CONCEPT, or the one with ITEM_ID in a dataset that is built.
-    Tokens are marked prompt-end (the last one of the prompt), decision (whose next token is the
-    first in which the two answers differ), read (where activations are read for fitting) and
-    steered(SCOPE).
+    The item is the first test item of CONCEPT, or the one whose id is ITEM_ID, or begins with
+    ID_PREFIX (4 characters or more), in a dataset that is built. Tokens are marked prompt-end (the
+    last one of the prompt), decision (whose next token is the first in which the two answers
+    differ), read (where activations are read for fitting, by --method or at answer_token; of
+    several tokens the mean) and steered(SCOPE).
 
     \b
     steerhouse show kind
     steerhouse show kind --variant system_negative --model reference
+    steerhouse show 3f2a --model reference --method mean_difference
     """  # noqa: D301 - click wants the character
     from runners.models.model_argument import model_from_argument
     from runners.prompts.show import answers, find, heading, messages_text
     from specs.catalog import open as open_catalog
 
+    if method is not None and model is None:
+        raise click.UsageError("--method needs --model: which tokens are read depends on both")
     catalog = open_catalog(settings)
+    read = _read(method, catalog) if method is not None else "answer_token"
     spec = model_from_argument(model, catalog) if model is not None else None
     shown = find(text, variant, catalog, settings)
     positive, negative = answers(shown)
@@ -43,15 +52,27 @@ def show(settings: Settings, text: str, variant: str, model: str | None) -> None
     if spec is None:
         click.echo(messages_text(shown))
     else:
-        _as_model(spec, shown, settings)
+        _as_model(spec, shown, read, settings)
 
 
-def _as_model(spec: Model, shown: Shown, settings: Settings) -> None:
+def _read(name: str, catalog: Catalog) -> Read:
+    """Return where a method reads activations."""
+    from specs.faults import Refused
+    from specs.schema import FittedMethod
+
+    method = catalog.get("methods", name)
+    if isinstance(method, FittedMethod):
+        return method.read
+    raise Refused(f"--method {name}: is not fitted, and reads no activations; name one that is")
+
+
+def _as_model(spec: Model, shown: Shown, read: Read, settings: Settings) -> None:
     """Print prompt and tokens of one model; what `run` would refuse is printed, then raised."""
     from runners.prompts.own_system import fault
-    from runners.prompts.positions import TokenisedItem, tokenise
+    from runners.prompts.positions import TokenisedItem
     from runners.prompts.show import prompt_text, tokens
     from runners.prompts.speaker import speaker
+    from runners.prompts.tokenising import tokenise
     from specs.faults import Refused
 
     speaks = speaker(spec, settings)
@@ -65,7 +86,7 @@ def _as_model(spec: Model, shown: Shown, settings: Settings) -> None:
     answer = row["answer_prefix"], row["positive"], row["negative"]
     found = tokenise(speaks, row["messages"], *answer, sequence=shown.sequence)
     if isinstance(found, TokenisedItem):
-        _print(tokens(speaks, found))
+        _print(tokens(speaks, found, read))
     else:
         refusals.append(f"item {row['item_id']} on model {speaks.spec.name}: {found.reason}")
     _warn_of_control_tokens(shown, speaks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from runners.console import say
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def tell(settings: Settings, experiment: str | None) -> None:
         asked = {"experiments": [experiment] if experiment else None}
         question = connection.sql(queries.text("status"), params=asked)
         write(question, "table", None)
+    if not known:
+        say("no row: nothing was run yet; `steerhouse run quickstart` is a first run")
     if left:
-        from runners.console import say
-
         say(
             f"{left} staged file(s) wait for ingest; `steerhouse warehouse ingest` or the next "
             "run takes them in"
@@ -45,7 +46,6 @@ def tell(settings: Settings, experiment: str | None) -> None:
 
 def _tell_kept(home: Path) -> None:
     """Say what `run --keep-activations` has left: it is the largest of what lies in a home."""
-    from runners.console import say
     from runners.fitting.activations import sized
 
     sizes = [file.stat().st_size for file in (home / "activations").glob("*.safetensors")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runners.console import say
 
 if TYPE_CHECKING:
-    from runners.campaign.step import Outcome
+    from runners.campaign.outcome import Outcome
     from specs.settings import Settings
 
 
@@ -30,6 +30,8 @@ def tell(outcome: Outcome, experiment: str, settings: Settings) -> None:
             f"{experiment}: {outcome.fitted} vector(s) fitted, {outcome.measured:,} measurements "
             f"and {outcome.unsteered:,} unsteered answers written to {where}"
         )
+    for line in outcome.found:
+        say(line)
     if warning := _silence(experiment, settings):
         say(warning)
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"

@@ -149,8 +149,15 @@ class Catalog:
 
 
 def open(settings: Settings) -> Catalog:
-    """Return the catalog of one invocation: the folders of `--specs`, and the shipped one."""
-    return Catalog(settings.specs)
+    """Return the catalog of one invocation: the folders of `--specs`, and the shipped one.
+
+    The methods of `--plugin` and of installed packages are in it.
+    """
+    from specs.plugins import add_plugins
+
+    catalog = Catalog(settings.specs)
+    add_plugins(catalog, settings.plugins)
+    return catalog
 
 
 def _check_layout(folder: Path) -> None:

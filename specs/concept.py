@@ -35,8 +35,21 @@ class Fields(Part):
     """The option that shows the concept, or its symbol."""
     negative: str = "negative"
     """The option that does not show it, or its symbol."""
+    options: str | None = None
+    """In the place of positive and negative: a list of option texts; `column.key` is a key of a
+    column of mappings. Goes with labels."""
+    labels: str | None = None
+    """A list as long as options: 1 for the option that shows the concept, 0 for the others."""
     label_confidence: str = "label_confidence"
     """A number between 0 and 1; the column may be absent."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Fields:
+        if (self.options is None) != (self.labels is None):
+            raise ValueError("`options` and `labels` go together; name both or neither")
+        if self.options is not None and self.model_fields_set & {"positive", "negative"}:
+            raise ValueError("`options` stands in the place of positive and negative; remove these")
+        return self
 
 
 class InlineQuestion(BaseModel):
@@ -200,8 +213,8 @@ class Concept(Spec):
     option_order: OptionOrders = OptionOrders()
     """For `letter`: the orders asked, per split."""
     options: Literal["first_negative", "refuse"] = "refuse"
-    """For sources with more than two options: keep the positive and the first negative one,
-    or refuse the item."""
+    """For sources with more than two options: keep the positive one and the negative one that the
+    source names (of a list the first), or refuse the item."""
     splits: Splits = Splits()
     """How questions are divided."""
     persona: Persona | None = None
@@ -219,6 +232,11 @@ class Concept(Spec):
     @classmethod
     def _shown(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse what is about options in the prompt where there are none."""
-        if info.data.get("answer_format") == "text":
+        answers = info.data.get("answer_format")
+        if answers == "text":
             raise ValueError("answer_format text shows no options; remove this key")
+        if answers == "yes_no":
+            raise ValueError(
+                "answer_format yes_no answers Yes or No and shows no options; remove this key"
+            )
         return value

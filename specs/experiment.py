@@ -14,6 +14,7 @@ from pydantic import (
 from specs import checks
 from specs.parts import (
     Combination,
+    FitCombination,
     Layer,
     Many,
     Norm,
@@ -59,6 +60,9 @@ class Experiment(Spec):
     """Method specs."""
     fit_variants: Some[Text] = ("base",)
     """Variants that vectors are fitted on."""
+    combinations: Some[FitCombination] = ("single",)
+    """`single`: a vector for each of fit_variants; `mean`: the mean of these raw vectors, brought
+    to its norm like any other (Tan et al. 2024 have all of them: `[single, mean]`)."""
     variants: Some[Text] = ("base",)
     """Variants that vectors are evaluated on."""
     layers: Layers = "all"

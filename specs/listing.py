@@ -33,12 +33,16 @@ def rows(catalog: Catalog, kind: str, names: Sequence[str], faults: list[str]) -
             faults.extend(refused.faults)
         else:
             description = " ".join(spec.description.split())
-            yield Row(kind, name, spec.version, description, shown(catalog.path(kind, name)))
+            own = name in catalog.added(kind)
+            file = "(installed)" if own else shown(catalog.path(kind, name))
+            yield Row(kind, name, spec.version, description, file)
 
 
 def notes(catalog: Catalog, listed: Sequence[Row]) -> Iterator[str]:
     """Yield a line for each of the `listed` that stands in the place of others of its name."""
     for row in listed:
+        if row.name in catalog.added(row.kind):
+            continue
         for path in catalog.hidden(row.kind, row.name):
             yield f"{row.file} is taken, not {shown(path)}"
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Discriminator,
+    Field,
     Tag,
 )
 
@@ -13,6 +14,7 @@ from specs.parts import (
     Layer,
     Norm,
     Read,
+    Scalar,
     Spec,
     Text,
     Unique,
@@ -29,6 +31,10 @@ class FittedMethod(Spec):
     norm: Norm | None = None
     """`base`: the length of the raw mean_difference fitted on variant base at that layer;
     `raw`: as fitted; `unit`: 1. Left out: base, or raw where base has no meaning."""
+    project_out: Literal["letter"] | None = None
+    """What is taken out of the training activations before the fit, and out of the vector.
+    `letter`: the direction in which their differences follow the option order, estimated by
+    regressing the differences on it; needs training items in both orders."""
 
 
 class MeanDifference(FittedMethod):
@@ -36,6 +42,47 @@ class MeanDifference(FittedMethod):
 
     kind: Literal["mean_difference"]
     """`mean_difference`"""
+
+
+class Pca(FittedMethod):
+    """First principal axis of positive minus negative activations (RepE, Zou et al. 2023).
+
+    Not centred; sign and length are those of the mean difference along it.
+    """
+
+    kind: Literal["pca"]
+    """`pca`"""
+
+
+class LogisticProbe(FittedMethod):
+    """Normal of the plane that parts positive from negative activations (logistic regression).
+
+    Sign and length are those of the mean difference along it.
+    """
+
+    kind: Literal["logistic_probe"]
+    """`logistic_probe`"""
+    C: float = Field(default=1.0, gt=0)
+    """Inverse strength of the squared penalty, as in scikit-learn."""
+    standardise: bool = False
+    """Whether features are brought to standard deviation 1 before the fit; the vector is that of
+    the activations as they are either way."""
+    max_iterations: int = Field(default=1000, ge=1)
+    """Of L-BFGS; a fit that has not converged by then is refused."""
+
+
+class PluginMethod(FittedMethod):
+    """A method of the user's own: a Python function.
+
+    Installed under the entry point group `steerhouse.methods`, or in a file named by `--plugin`.
+    """
+
+    kind: Literal["plugin"]
+    """`plugin`"""
+    plugin: Text
+    """Name of the entry point, or of the file without `.py`."""
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
+    """What is handed to the function by name, beside the activations."""
 
 
 class Random(Spec):
@@ -46,7 +93,7 @@ class Random(Spec):
 
 
 class LabelShuffled(Spec):
-    """A null: mean_difference after each question's sign is drawn at random, same norm factor."""
+    """A null: the same fit after each question's sign is drawn at random, same norm factor."""
 
     kind: Literal["label_shuffled"]
     """`label_shuffled`"""
@@ -76,6 +123,9 @@ def _method_tag(value: Any) -> str | None:
 
 Method = Annotated[
     Annotated[MeanDifference, Tag("<mean_difference>")]
+    | Annotated[Pca, Tag("<pca>")]
+    | Annotated[LogisticProbe, Tag("<logistic_probe>")]
+    | Annotated[PluginMethod, Tag("<plugin>")]
     | Annotated[Random, Tag("<random>")]
     | Annotated[LabelShuffled, Tag("<label_shuffled>")]
     | Annotated[VectorFile, Tag("<file>")],

@@ -49,6 +49,11 @@ def place(spec: Spec, loc: Loc = ()) -> str:
     return ": ".join(filter(None, [where or spec.name, dotted(loc)]))
 
 
+def has_file(spec: Spec) -> bool:
+    """Return whether `spec` was read from a file, and not made from a command's arguments."""
+    return spec._path is not None
+
+
 def shown(path: Path) -> str:
     """Return `path` as a user would type it: relative where it lies below the working folder."""
     absolute = Path(path).absolute()

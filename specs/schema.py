@@ -19,11 +19,21 @@ from specs.concept import (
     TemplateSource,
 )
 from specs.experiment import Experiment, Nulls
-from specs.method import FittedMethod, LabelShuffled, MeanDifference, Method, Random, VectorFile
+from specs.method import (
+    FittedMethod,
+    LabelShuffled,
+    LogisticProbe,
+    MeanDifference,
+    Method,
+    Pca,
+    PluginMethod,
+    Random,
+    VectorFile,
+)
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.template import Template
-from specs.variant import Variant
+from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
@@ -36,6 +46,7 @@ __all__ = [
     "InlineQuestion",
     "InlineSource",
     "LabelShuffled",
+    "LogisticProbe",
     "MeanDifference",
     "Method",
     "Model",
@@ -44,8 +55,10 @@ __all__ = [
     "Operator",
     "OptionOrders",
     "Part",
+    "Pca",
     "Persona",
     "Planted",
+    "PluginMethod",
     "Random",
     "Read",
     "Scope",
@@ -55,6 +68,7 @@ __all__ = [
     "Splits",
     "Template",
     "TemplateSource",
+    "Turn",
     "Variant",
     "VectorFile",
 ]

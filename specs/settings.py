@@ -16,3 +16,5 @@ class Settings:
     """Spec folders of the user, searched before the shipped one."""
     sources: tuple[Path, ...] = ()
     """Local mirrors of Hub data sets: `<source>/<org>/<name>/<file>`."""
+    plugins: tuple[Path, ...] = ()
+    """Python files with methods of the user's own."""

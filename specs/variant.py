@@ -9,10 +9,21 @@ from pydantic import (
 )
 
 from specs.parts import (
+    Many,
+    Part,
     Spec,
     Symbols,
     Template,
 )
+
+
+class Turn(Part):
+    """What a user said and an assistant answered before the item; templates as the others."""
+
+    user: Annotated[Template, Field(min_length=1)]
+    """Template of the earlier user message."""
+    assistant: Annotated[Template, Field(min_length=1)]
+    """Template of its answer."""
 
 
 class Variant(Spec):
@@ -24,6 +35,8 @@ class Variant(Spec):
 
     system: Template | None = None
     """Template of the system message; null asserts that there is none."""
+    turns: Many[Turn] = ()
+    """Turns of dialogue between the system message and the item, e.g. worked examples."""
     user: Annotated[Template, Field(min_length=1)] = "{{ item }}"
     """Template of the user message."""
     frame: Template | None = None

@@ -13,9 +13,19 @@ from specs.settings import Settings
 DOCS = Path(__file__).parents[1] / "docs"
 
 
+def blocks() -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", (DOCS / "concepts.md").read_text(), re.DOTALL)
+
+
+def test_every_block_is_a_spec(tmp_path: Path) -> None:
+    kinds = ["concepts", "concepts", "variants"]
+    for number, (kind, block) in enumerate(zip(kinds, blocks(), strict=True)):
+        (tmp_path / f"block{number}.yaml").write_text(block)
+        read(tmp_path / f"block{number}.yaml", kind)
+
+
 def test_the_template_of_the_docs_is_built(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "concepts.md").read_text(), re.DOTALL)
-    (tmp_path / "visits.yaml").write_text(block)
+    (tmp_path / "visits.yaml").write_text(blocks()[0])
     concept = read(tmp_path / "visits.yaml", "concepts")
     assert isinstance(concept, Concept)
     built = build(concept, [], Settings(home=tmp_path))

@@ -13,18 +13,21 @@ from warehouse.relations import FIRST_WINS, GRAIN, KEYS
 _FINITE = {"measurement": "logit_diff", "baseline": "logit_diff"}
 
 
-def take(connection: duckdb.DuckDBPyConnection, staged: Path) -> dict[str, int]:
+def take(
+    connection: duckdb.DuckDBPyConnection, staged: Path, *, replacing: bool = False
+) -> dict[str, int]:
     """Take in one staged file as one transaction; returns the rows inserted per relation.
 
-    Rows of FIRST_WINS relations enter where their key is absent, the others replace what has their
-    key. Raises WarehouseRefused with the reason, and changes nothing, where the file is no staged
-    file, has relations or columns that the schema lacks, holds a row twice, or a logit difference
-    that is not finite.
+    Rows of FIRST_WINS relations enter where their key is absent, the others (`baseline` too when
+    `replacing`) replace what has their key. Raises WarehouseRefused with the reason, and changes
+    nothing, where the file is no staged file, has relations or columns that the schema lacks, holds
+    a row twice, or a logit difference that is not finite.
     """
+    first_wins = FIRST_WINS - {"baseline"} if replacing else FIRST_WINS
     connection.begin()
     try:
         rows = {
-            relation: _take_relation(connection, staged, relation)
+            relation: _take_relation(connection, staged, relation, first_wins)
             for relation in _relations(connection, staged)
         }
         connection.commit()
@@ -46,14 +49,16 @@ def _relations(connection: duckdb.DuckDBPyConnection, staged: Path) -> list[str]
     return relations
 
 
-def _take_relation(connection: duckdb.DuckDBPyConnection, staged: Path, relation: str) -> int:
+def _take_relation(
+    connection: duckdb.DuckDBPyConnection, staged: Path, relation: str, first_wins: frozenset[str]
+) -> int:
     connection.execute(
         "create or replace temp table incoming as"
         f' select unnest("{relation}") from read_parquet({literal(staged)})'
         f' where "{relation}" is not null'
     )
     _refuse_not_finite(connection, relation)
-    if relation in FIRST_WINS:
+    if relation in first_wins:
         return _insert(connection, relation, _first_absent(relation))
     _refuse_repeated(connection, relation)
     connection.execute(f'delete from "{relation}" using incoming where {_same(relation)}')

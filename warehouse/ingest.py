@@ -13,7 +13,7 @@ from warehouse.faults import WarehouseRefused
 from warehouse.incoming import take
 from warehouse.lock import locked
 from warehouse.rewrite import Rewrite
-from warehouse.staged import abandoned, alteration, waiting
+from warehouse.staged import REPLACING, abandoned, alteration, waiting
 
 
 @dataclass
@@ -70,7 +70,8 @@ def _sound(home: Path, staged: Path, done: Ingested) -> bool:
 
 def _taken(home: Path, connection: duckdb.DuckDBPyConnection, staged: Path, done: Ingested) -> bool:
     try:
-        rows = take(connection, staged)
+        replacing = staged.relative_to(home / "staged").parts[0] == REPLACING
+        rows = take(connection, staged, replacing=replacing)
     except WarehouseRefused as refusal:
         _refuse(home, staged, str(refusal), done)
         return False

@@ -24,7 +24,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
         "--format",
         "form",
         type=click.Choice(FORMATS),
-        help="How the result is written [default: table].",
+        help="How the result is written; · in table and markdown is null [default: table].",
     )(command)
 
 

@@ -16,6 +16,8 @@ from warehouse.file import literal
 
 SCREEN_ROWS = 200
 """Rows of a table on a terminal; a line on stderr says how many there are."""
+NULL = "·"
+"""What is not there, in table and markdown: a word would look like a value (role `null`)."""
 
 _COPY = {
     "csv": "format csv, header",
@@ -29,10 +31,10 @@ _NUMBERS = (*_FLOATS, "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DE
 def write(relation: duckdb.DuckDBPyRelation, form: str, out: Path | None = None) -> None:
     """Write `relation` in the format `form` to `out`, or to stdout where it is None.
 
-    csv, json and parquet hold every row and digit. Table and markdown show floats to 6 digits;
-    only a table on a terminal is cut, to SCREEN_ROWS, and says so. Raises WarehouseRefused for
-    parquet on a terminal, and where `out` can't be written; what the query itself gets wrong
-    comes as duckdb.Error.
+    csv, json and parquet hold every row and digit. Table and markdown show floats to 6 digits and
+    NULL for what is not there; only a table on a terminal is cut, to SCREEN_ROWS, and says so.
+    Raises WarehouseRefused for parquet on a terminal, and where `out` can't be written; what the
+    query itself gets wrong comes as duckdb.Error.
     """
     if form == "parquet" and out is None and sys.stdout.isatty():
         raise WarehouseRefused("parquet is bytes: give `--out FILE`, or pipe stdout into something")
@@ -88,7 +90,7 @@ def _cells(relation: duckdb.DuckDBPyRelation) -> list[list[str]]:
 
 def _cell(value: str | float | None) -> str:
     if value is None:
-        return "null"
+        return NULL
     return f"{value:.6g}" if isinstance(value, float) else value
 
 

@@ -15,6 +15,8 @@ from warehouse.relations import arrow_fitted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+REPLACING = "replacing"
+"""First folder of a staged file's key whose unsteered answers replace those that are there."""
 _CHECKSUM = re.compile(r"\.([0-9a-f]{16})\.parquet$")
 
 

@@ -74,7 +74,10 @@ sides as (
         unnest(['letter', 'yes_no']) as factor,
         unnest([
             not no_letters and positive_option = 0, coalesce(positive_answer = 'Yes', false)
-        ]) as is_one
+        ]) as is_one,
+        unnest([
+            coalesce(positive_answer = 'Yes', false), not no_letters and positive_option = 0
+        ]) as is_other
     from slopes
 ),
 
@@ -88,6 +91,8 @@ questions as (
         min(n_multipliers) as n_multipliers,
         count(*) filter (where is_one) as n_one,
         count(*) filter (where not is_one) as n_two,
+        count(*) filter (where is_one and is_other) as n_one_other,
+        count(*) filter (where not is_one and is_other) as n_two_other,
         coalesce(sum(slope) filter (where is_one), 0) as slope_one,
         coalesce(sum(slope) filter (where not is_one), 0) as slope_two,
         coalesce(sum(unsteered) filter (where is_one), 0) as unsteered_one,
@@ -131,6 +136,8 @@ influences as (
         questions.factor,
         questions.n_one,
         questions.n_two,
+        questions.n_one_other,
+        questions.n_two_other,
         side_influence(
             questions.slope_one, questions.n_one, means.slope_one, means.n_one,
             questions.slope_two, questions.n_two, means.slope_two, means.n_two
@@ -153,7 +160,7 @@ kinds as (
         kind_variance(slope) as slope,
         kind_variance(unsteered) as unsteered
     from influences
-    group by run_id, layer, factor, n_one, n_two
+    group by run_id, layer, factor, n_one, n_two, n_one_other, n_two_other
 ),
 
 errors as (

@@ -17,10 +17,10 @@
 --   method               how the vector was fitted
 --   layer                decoder block whose output is steered
 --   concept_effect       mean over pairs of the mean of both slopes, logits per multiplier
---   concept_low          lower end of its cluster-t interval by question; null where undetermined
+--   concept_low          lower end of its t interval by question; null where undetermined
 --   concept_high         upper end
 --   letter_effect        mean over pairs of the slope with the positive option first minus second
---   letter_low           lower end of its cluster-t interval by question
+--   letter_low           lower end of its t interval by question
 --   letter_high          upper end
 --   letter_led_fraction  share of pairs whose two slopes have opposite signs: steering follows the letter
 --   letter_led_low       lower end of its Wilson interval on effective_pairs
@@ -80,6 +80,7 @@ pairs as (
         layer,
         pair,
         any_value(question_id) as question_id,
+        count(*) filter (where positive_answer = 'Yes') as n_yes,
         avg(slope) as m,
         sum(sign * slope) as d,
         (min(slope) < 0 and max(slope) > 0 and max(abs(slope)) >= any_value(slope_floor))::integer
@@ -96,6 +97,7 @@ questions as (
         layer,
         question_id,
         count(*) as n,
+        sum(n_yes) as n_yes,
         sum(m) as m,
         sum(d) as d,
         sum(letter_led) as letter_led
@@ -108,8 +110,6 @@ over_questions as (
         run_id,
         layer,
         count(*) as n_questions,
-        cluster_standard_error(m, n) as concept_error,
-        cluster_standard_error(d, n) as letter_error,
         effective_number(letter_led, n) as effective_pairs
     from questions
     group by run_id, layer
@@ -131,21 +131,52 @@ over_pairs as (
     group by run_id, layer
 ),
 
+kinds as (
+    select
+        run_id,
+        layer,
+        count(*) as n_questions,
+        kind_variance((questions.m - n * concept_effect) / n_pairs) as concept,
+        kind_variance((questions.d - n * letter_effect) / n_pairs) as letter
+    from questions
+    inner join over_pairs using (run_id, layer)
+    group by run_id, layer, n, n_yes
+),
+
+errors as (
+    select
+        run_id,
+        layer,
+        sqrt(sum(concept)) as concept_error,
+        sqrt(sum(letter)) as letter_error,
+        greatest(1, floor(welch_df(concept, n_questions)))::bigint as concept_df,
+        greatest(1, floor(welch_df(letter, n_questions)))::bigint as letter_df
+    from kinds
+    group by run_id, layer
+),
+
 t_factors as (
-    select n_questions, t_factor($confidence, n_questions) as t_factor
-    from (select distinct n_questions from over_questions)
+    select df, t_factor($confidence, df + 1) as t_factor
+    from (select distinct unnest([concept_df, letter_df]) as df from errors)
 ),
 
 tested as (
     select
-        *,
+        over_pairs.*,
+        over_questions.n_questions,
+        over_questions.effective_pairs,
+        errors.concept_error,
+        errors.letter_error,
         n_questions > 1 as determined,
-        student_t_two_sided(concept_effect / nullif(concept_error, 0), n_questions - 1)
-            as concept_p,
-        student_t_two_sided(letter_effect / nullif(letter_error, 0), n_questions - 1) as letter_p
+        concept_t.t_factor as concept_t,
+        letter_t.t_factor as letter_t,
+        student_t_two_sided(concept_effect / nullif(concept_error, 0), concept_df) as concept_p,
+        student_t_two_sided(letter_effect / nullif(letter_error, 0), letter_df) as letter_p
     from over_pairs
     inner join over_questions using (run_id, layer)
-    inner join t_factors using (n_questions)
+    inner join errors using (run_id, layer)
+    left join t_factors as concept_t on concept_t.df = errors.concept_df
+    left join t_factors as letter_t on letter_t.df = errors.letter_df
 ),
 
 ranked as (
@@ -156,7 +187,7 @@ ranked as (
         letter_p * count(letter_p) over () / row_number() over (order by letter_p)
             as p_times_family
     from tested
-    where letter_p is not null
+    where letter_p is not null and determined
 ),
 
 families as (
@@ -178,11 +209,11 @@ select
     asked.method,
     over_items.layer,
     if(determined, concept_effect, null) as concept_effect,
-    if(determined, concept_effect - t_factor * concept_error, null) as concept_low,
-    if(determined, concept_effect + t_factor * concept_error, null) as concept_high,
+    if(determined, concept_effect - concept_t * concept_error, null) as concept_low,
+    if(determined, concept_effect + concept_t * concept_error, null) as concept_high,
     if(determined, letter_effect, null) as letter_effect,
-    if(determined, letter_effect - t_factor * letter_error, null) as letter_low,
-    if(determined, letter_effect + t_factor * letter_error, null) as letter_high,
+    if(determined, letter_effect - letter_t * letter_error, null) as letter_low,
+    if(determined, letter_effect + letter_t * letter_error, null) as letter_high,
     if(determined, letter_led_fraction, null) as letter_led_fraction,
     if(determined, wilson_low(letter_led_fraction, effective_pairs, $confidence), null)
         as letter_led_low,
@@ -193,8 +224,8 @@ select
         when not determined then 'one question ran in both option orders'
     end as undetermined,
     coalesce(missing.n_missing, 0) = 0 as complete,
-    tested.concept_p,
-    tested.letter_p,
+    if(determined, tested.concept_p, null) as concept_p,
+    if(determined, tested.letter_p, null) as letter_p,
     families.letter_q,
     if(determined and differs, letter_part / whole, null) as letter_share,
     if(determined and differs, question_by_letter_part / whole, null)

@@ -52,7 +52,11 @@ sides as (
         unnest([
             not no_letters and item.positive_option = 0,
             coalesce(item.positive_answer = 'Yes', false)
-        ]) as is_one
+        ]) as is_one,
+        unnest([
+            coalesce(item.positive_answer = 'Yes', false),
+            not no_letters and item.positive_option = 0
+        ]) as is_other
     from baseline
     inner join asked using (evaluation_id)
     inner join dataset using (dataset_id)
@@ -73,6 +77,8 @@ questions as (
         count(*) as n,
         count(*) filter (where is_one) as n_one,
         count(*) filter (where not is_one) as n_two,
+        count(*) filter (where is_one and is_other) as n_one_other,
+        count(*) filter (where not is_one and is_other) as n_two_other,
         coalesce(sum(y) filter (where is_one), 0) as y_one,
         coalesce(sum(y) filter (where not is_one), 0) as y_two,
         sum((is_one = (y > 0))::integer) as chosen
@@ -118,6 +124,8 @@ influences as (
         questions.factor,
         questions.n_one,
         questions.n_two,
+        questions.n_one_other,
+        questions.n_two_other,
         side_influence(
             questions.y_one, questions.n_one, means.mean_one, means.n_one,
             questions.y_two, questions.n_two, means.mean_two, means.n_two
@@ -130,7 +138,7 @@ influences as (
 kinds as (
     select evaluation_id, factor, count(*) as n_questions, kind_variance(y) as variance
     from influences
-    group by evaluation_id, factor, n_one, n_two
+    group by evaluation_id, factor, n_one, n_two, n_one_other, n_two_other
 ),
 
 errors as (

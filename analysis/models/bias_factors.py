@@ -3,9 +3,8 @@
 # topic: bias
 # grain: run, layer, factor
 # source: drop-one R2: what a factor adds to all others in least squares (two 0/1 factors and
-#   their like as
-#   in Tan et al. 2024, section 4, and covariates); p by exchanging questions (Freedman and Lane
-#   1983)
+#   their like as in Tan et al. 2024, section 4, and covariates); p by exchanging questions
+#   (Freedman and Lane 1983)
 # params:
 #   filters
 #   split             train|validation|test  test    split that is reported

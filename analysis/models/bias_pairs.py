@@ -59,11 +59,13 @@ def shares(design: Design, n_draws: int, seed: int, rows: Rows) -> None:
     m, d = (design.slopes[one] + sign * design.slopes[two] for sign in (1, -1))
     m, d = m / 2, d / 2
     m = m - m.mean(axis=0) if len(m) else m
+    yes = np.zeros(n_questions)
+    np.add.at(yes, question, design.items["yes"][one].astype(float))
     sums = [np.zeros((n_questions, design.slopes.shape[1])) for _ in range(5)]
     for total, values in zip(sums, (np.ones_like(d), d, d * d, m, m * m), strict=True):
         np.add.at(total, question, values)
     names = [design.question_ids[q] for q in np.unique(design.question[one])]
-    found = _found(sums, names, n_draws, seed) if n_questions >= LEAST else {}
+    found = _found(sums, yes, names, n_draws, seed) if n_questions >= LEAST else {}
     few = f"{n_questions or 'no'} question{'s' * (n_questions != 1)} in both option orders"
     undetermined = [
         FLOOR if not differs else few if not found else None for differs in spread(design)
@@ -82,7 +84,10 @@ def shares(design: Design, n_draws: int, seed: int, rows: Rows) -> None:
         )  # fmt: skip
 
 
-def _found(sums: list[Array], names: list[str], n_draws: int, seed: int) -> dict[str, Share]:
+def _found(
+    sums: list[Array], yes: Array, names: list[str], n_draws: int, seed: int
+) -> dict[str, Share]:
+    """Return the shares; questions of one kind have as many pairs and as many with Yes."""
     whole = [total.sum(axis=0) for total in sums]
     point = _of_total(_split(*whole))
     left_out = _of_total(_split(*(total.sum(axis=0) - total for total in sums)))
@@ -90,7 +95,8 @@ def _found(sums: list[Array], names: list[str], n_draws: int, seed: int) -> dict
     flipped = np.abs(signs(names, n_draws, seed) @ sums[1])
     beyond = (flipped >= np.abs(whole[1]) * (1 - 1e-9)).sum(axis=0)
     p = {"letter": (1 + beyond) / (1 + n_draws)}
-    kind = np.unique(sums[0][:, 0], return_inverse=True)[1].reshape(-1)
+    kinds = np.column_stack([sums[0][:, 0], yes])
+    kind = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1)
     return {
         name: Share(
             share,

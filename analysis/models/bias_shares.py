@@ -3,12 +3,11 @@
 # topic: bias
 # grain: run, layer, kind, factor
 # source: sequential: Tan et al. 2024 (arXiv 2407.12404) section 4, `compute_variance` (least
-#   squares on two 0/1
-#   factors, letter first); order_free: the mean over both orders (Shapley, Lindeman Merenda and
-#   Gold
-#   1980), the interaction after both; paired: the exact split of questions that ran in both orders
-#   (view paired_bias). Adjusted as omega squared (Hays 1963), p by exchanging questions (Freedman
-#   and Lane 1983), intervals by a jackknife over questions (analysis/models/leave_one_out.py)
+#   squares on two 0/1 factors, letter first); order_free: the mean over both orders (Shapley,
+#   Lindeman Merenda and Gold 1980), the interaction after both; paired: the exact split of
+#   questions that ran in both orders (view paired_bias). Adjusted as omega squared (Hays 1963), p
+#   by exchanging questions (Freedman and Lane 1983), intervals by a jackknife over questions
+#   (analysis/models/leave_one_out.py)
 # params:
 #   filters
 #   split             train|validation|test  test    split that is reported

@@ -16,9 +16,7 @@ judged as (
             p is null,
             null,
             least(1, min(p_times_family) over (
-                partition by kind, factor
-                order by p desc nulls first
-                rows between unbounded preceding and current row
+                partition by kind, factor order by p desc nulls first
             ))
         ) as q,
         case

@@ -15,6 +15,12 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+_WEIGHT = 10
+"""Questions that the prior of the kurtosis is worth: so few say nothing of tails."""
+_PRIOR = _WEIGHT * 12.0
+"""The prior: the excess kurtosis of squared normal numbers, which a share's influences are like."""
+
+
 class Sureness(NamedTuple):
     """Standard error and degrees of freedom, arrays (...); NaN for a single question."""
 
@@ -43,7 +49,9 @@ def jackknife(left_out: Array, kind: npt.NDArray[np.int64]) -> Sureness:
     n_questions = len(kind)
     second, fourth = (spread**2).mean(axis=0), (spread**4).mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        excess = np.maximum(fourth / second**2 - 3, 0.0)
+        excess = (n_questions * np.maximum(fourth / second**2 - 3, 0.0) + _PRIOR) / (
+            n_questions + _WEIGHT
+        )
         tails = 2 / (2 / (n_questions - len(sizes)) + excess / n_questions)
         df = np.minimum(variance**2 / welch, tails)
     return Sureness(np.sqrt(variance), np.where(variance > 0, np.maximum(df, 1.0), 1.0))

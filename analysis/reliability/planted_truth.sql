@@ -106,6 +106,7 @@ chosen as (
             and best_layer.norm = fitted.norm
             and best_layer.operator = fitted.operator
             and best_layer.scope = fitted.scope
+            and not best_layer.cross_fitted
     inner join slope_floor on slope_floor.model_id = fitted.model_id
 ),
 

@@ -20,7 +20,7 @@
 --   steerability_low             lower end of its cluster-t interval by question
 --   steerability_high            upper end
 --   anti_steerable_fraction      share of items with slope <= -slope_floor
---   anti_steerable_low           lower end of its Wilson interval on effective_items
+--   anti_steerable_low           lower end of its interval on effective_items (Wilson, made wider: fraction_low)
 --   anti_steerable_high          upper end
 --   unmoved_fraction             share of items with abs(slope) < slope_floor
 --   nulls                        null vectors measured on the same items, `no null` where there are none
@@ -43,11 +43,16 @@
 --   multiplier_bound             slopes are fitted over abs(multiplier) up to this
 --   slope_floor                  smallest slope that can be told from nothing
 --   standard_error               standard error of steerability, CR1 by question
+--   n_resamples                  vectors of bootstrap draws of the training questions that were measured beside it
+--   resample_sd                  standard deviation of their steerability: what other training questions would change
+--   unconditional_low            lower end of the interval for another draw of training and test questions: both
+--     variances added, t with Satterthwaite's degrees of freedom; null without resamples
+--   unconditional_high           upper end
 --   sd_slope                     standard deviation of slopes over items
 --   median_slope                 median slope
 --   anti_steerable_fraction_tan  1 - mean(slope > 0), Tan et al.'s figure
 --   effective_items              items that anti_steerable_fraction is worth, after the design effect
---   unmoved_low                  lower end of the Wilson interval of unmoved_fraction
+--   unmoved_low                  lower end of the interval of unmoved_fraction
 --   unmoved_high                 upper end
 --   r2                           mean share of an item's curve that its line explains
 --   random_n                     random null vectors measured
@@ -69,30 +74,18 @@ asked as (
     from asked_cards($experiment, $model, $concept, $method, $role, $layer)
 ),
 
-null_run as (
-    select
-        asked.run_id as asked_run_id,
-        asked.chosen_layer,
-        run.run_id,
-        vector.method as kind
+companion as (
+    select asked.run_id as asked_run_id, asked.chosen_layer, companion_run.*
     from asked
-    inner join vector on vector.parent_vector_id = asked.vector_id and vector.role = 'null'
-    inner join run as asked_run on asked_run.run_id = asked.run_id
-    inner join run
-        on
-            run.vector_id = vector.vector_id
-            and run.evaluation_id = asked_run.evaluation_id
-            and run.operator = asked_run.operator
-            and run.parameters = asked_run.parameters
-            and run.scope = asked_run.scope
+    inner join companion_run using (run_id)
 ),
 
 wanted as (
     select run_id, chosen_layer
     from asked
     union
-    select run_id, chosen_layer
-    from null_run
+    select companion_run_id as run_id, chosen_layer
+    from companion
 ),
 
 slopes as (
@@ -151,35 +144,55 @@ over_items as (
     group by run_id, layer
 ),
 
-null_summary as (
+beside as (
     select
-        null_run.asked_run_id as run_id,
+        companion.run_id,
+        companion.role,
         over_items.layer,
-        null_run.kind,
+        companion.kind,
         count(*) as n,
         avg(over_items.steerability) as mean,
         stddev_samp(over_items.steerability) as sd,
         list(abs(over_items.steerability)) as sizes
-    from null_run
-    inner join over_items using (run_id)
-    -- a null measured on fewer items or multipliers is no yardstick
+    from companion
+    inner join over_items on over_items.run_id = companion.companion_run_id
+    -- one measured on fewer items or multipliers is no yardstick
     inner join over_items as fitted
         on
-            fitted.run_id = null_run.asked_run_id
+            fitted.run_id = companion.run_id
             and fitted.layer = over_items.layer
             and fitted.n_items = over_items.n_items
             and fitted.n_multipliers = over_items.n_multipliers
-    group by null_run.asked_run_id, over_items.layer, null_run.kind
+    group by companion.run_id, companion.role, over_items.layer, companion.kind
 ),
 
 null_t as (
     select
-        null_summary.*,
+        beside.*,
         (over_items.steerability - mean) / nullif(sd * sqrt(1 + 1 / n), 0) as t,
         (1 + len(list_filter(sizes, lambda size: size >= abs(over_items.steerability)))) / (n + 1)
             as rank_p
-    from null_summary
+    from beside
     inner join over_items using (run_id, layer)
+    where beside.role = 'null'
+),
+
+unconditional as (
+    select
+        beside.run_id,
+        beside.layer,
+        beside.n as n_resamples,
+        beside.sd as resample_sd,
+        sqrt(pow(standard_error, 2) + pow(beside.sd, 2)) as unconditional_error,
+        joint_degrees(pow(standard_error, 2), n_questions, pow(beside.sd, 2), beside.n) as df
+    from beside
+    inner join over_questions using (run_id, layer)
+    where beside.role = 'resample'
+),
+
+joint_t as (
+    select df, t_factor($confidence, df + 1) as joint_t_factor
+    from (select distinct df from unconditional)
 ),
 
 null_p as (
@@ -246,8 +259,8 @@ select
     over_items.steerability - t_factor * standard_error as steerability_low,
     over_items.steerability + t_factor * standard_error as steerability_high,
     over_items.anti_steerable_fraction,
-    wilson_low(anti_steerable_fraction, effective_items, $confidence) as anti_steerable_low,
-    wilson_high(anti_steerable_fraction, effective_items, $confidence) as anti_steerable_high,
+    fraction_low(anti_steerable_fraction, effective_items, t_factor) as anti_steerable_low,
+    fraction_high(anti_steerable_fraction, effective_items, t_factor) as anti_steerable_high,
     over_items.unmoved_fraction,
     coalesce(nulls.nulls, 'no null') as nulls,
     nulls.random_q,
@@ -268,12 +281,16 @@ select
     over_items.multiplier_bound,
     over_items.slope_floor,
     over_questions.standard_error,
+    unconditional.n_resamples,
+    unconditional.resample_sd,
+    over_items.steerability - joint_t_factor * unconditional_error as unconditional_low,
+    over_items.steerability + joint_t_factor * unconditional_error as unconditional_high,
     over_items.sd_slope,
     over_items.median_slope,
     over_items.anti_steerable_fraction_tan,
     over_questions.effective_items,
-    wilson_low(unmoved_fraction, effective_unmoved, $confidence) as unmoved_low,
-    wilson_high(unmoved_fraction, effective_unmoved, $confidence) as unmoved_high,
+    fraction_low(unmoved_fraction, effective_unmoved, t_factor) as unmoved_low,
+    fraction_high(unmoved_fraction, effective_unmoved, t_factor) as unmoved_high,
     over_items.r2,
     nulls.random_n,
     nulls.random_mean,
@@ -293,6 +310,8 @@ inner join over_items using (run_id)
 inner join over_questions using (run_id, layer)
 inner join t_factors using (n_questions)
 left join nulls using (run_id, layer)
+left join unconditional using (run_id, layer)
+left join joint_t using (df)
 left join missing using (run_id, layer)
 left join vector_layer
     on vector_layer.vector_id = asked.vector_id and vector_layer.layer = over_items.layer

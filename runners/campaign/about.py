@@ -64,20 +64,3 @@ def about(
         **{name: arrow_table(name, list(some.values())) for name, some in once.items() if some},
         **rows.item_tables(bench.dataset for bench in campaign.benches.values()),
     }
-
-
-def asked_rows(experiment: str, units: Sequence[Unit]) -> list[dict[str, Any]]:
-    """Return what the experiment asks, a row each run, split, layer and multiplier."""
-    return [
-        {
-            "experiment": experiment,
-            "run_id": one.run.run_id,
-            "split": one.split,
-            "layer": one.layer,
-            "multiplier": multiplier,
-            "n_asked": len(unit.bench.item_ids(one.split, unit.limit)),
-        }
-        for unit in units
-        for one in unit.asked
-        for multiplier in one.multipliers
-    ]

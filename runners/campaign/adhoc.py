@@ -30,10 +30,12 @@ class Request:
     methods: tuple[str, ...]
     models: tuple[str, ...]
     fit_variants: tuple[str, ...]
+    combinations: tuple[str, ...]
     variants: tuple[str, ...]
     layers: str | None
     multipliers: str | None
     scopes: tuple[str, ...]
+    norms: tuple[str, ...]
     splits: tuple[str, ...]
     nulls: int | None
     resamples: int | None
@@ -46,10 +48,10 @@ class Request:
         found: dict[str, Any] = {
             name: _distinct(getattr(self, name))
             for name in (
-                "concepts methods models fit_variants variants scopes splits resamples limit "
-                "unfit_items"
+                "concepts methods models fit_variants combinations variants scopes norms splits "
+                "resamples limit unfit_items"
             ).split()
-            if getattr(self, name)
+            if getattr(self, name) not in (None, ())
         }
         if self.layers is not None:
             found["layers"] = parse_layers(self.layers)
@@ -80,7 +82,7 @@ def experiment(request: Request, catalog: Catalog, settings: Settings) -> Experi
     """
     changes = request.changes()
     changes["models"] = [_model(name, catalog) for name in request.models] or changes.get("models")
-    changes = {key: value for key, value in changes.items() if value}
+    changes = {key: value for key, value in changes.items() if value not in (None, [], ())}
     digest = sha256(canonical_json({k: _plain(v) for k, v in changes.items()}))[:8]
     if request.experiment:
         if request.save:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,3 +75,14 @@ class Unit:
         items = self.bench.item_ids(split, self.limit)
         for start in range(0, len(items), BLOCK_ITEMS):
             yield start // BLOCK_ITEMS, items[start : start + BLOCK_ITEMS]
+
+
+def gathered(named: Iterable[tuple[Bench, str, Asked]], limit: int | None) -> list[Unit]:
+    """Gather what is asked of the same prompts (bench, variant): two names of one are one unit."""
+    units: dict[str, Unit] = {}
+    for bench, variant, one in named:
+        unit = units.setdefault(one.run.evaluation_id, Unit(bench, variant, [], limit))
+        unit.asked.append(one)
+    for unit in units.values():
+        unit.asked = list(dict.fromkeys(unit.asked))
+    return list(units.values())

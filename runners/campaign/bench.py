@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from runners.campaign.ids import evaluation_id
 from runners.console import say
 from runners.prompts.encoding import control_tokens
-from runners.prompts.positions import ROWS, TokenisedItem, tokenise_rows
+from runners.prompts.positions import TokenisedItem
+from runners.prompts.tokenising import ROWS, tokenise_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,6 +95,18 @@ class Bench:
     def questions(self, item_ids: Sequence[str]) -> list[str]:
         """Return the question_id of each item."""
         return [self._question_of[item] for item in item_ids]
+
+    def order(self, item_ids: Sequence[str]) -> np.ndarray:
+        """Return +1 where an item's positive option is first, -1 second, 0 where none is shown."""
+        shown = self.concept.answer_format == "letter"
+        return np.array([self._order_of[item] if shown else 0.0 for item in item_ids])
+
+    @cached_property
+    def _order_of(self) -> dict[str, float]:
+        """Map each item to the place of its positive option, +1 or -1."""
+        items = self.dataset.items
+        places = (1.0 - 2.0 * place for place in items["positive_option"].to_pylist())
+        return dict(zip(items["item_id"].to_pylist(), places, strict=True))
 
     @cached_property
     def _question_of(self) -> dict[str, str]:

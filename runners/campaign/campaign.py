@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runners.campaign.asked import Asked, Run, Unit
+from runners.campaign import layers
+from runners.campaign.asked import Asked, Run, Unit, gathered
 from runners.campaign.bench import Bench
 from runners.campaign.combinations import Combination
+from runners.campaign.findings import unchosen_layers
 from runners.console import say
 from runners.fitting.derived import RESAMPLE, Draw
 from runners.fitting.fitter import Fitter
 from runners.fitting.norms import BASE
-from specs.faults import Refused
 
 if TYPE_CHECKING:
     from runners.fitting.vectors import SteeringVector
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
+
+
+class FitKey(NamedTuple):
+    """What tells the vectors of one model apart."""
+
+    concept: str
+    method: str
+    fit_variants: tuple[str, ...]
+    norm: str | None
+    seed: int
 
 
 @dataclass
@@ -34,9 +45,7 @@ class Campaign:
     fitters: dict[str, Fitter]
     catalog: Catalog
     settings: Settings
-    _vectors: dict[tuple[str, str, str, str | None, int], SteeringVector] = field(
-        default_factory=dict
-    )
+    _vectors: dict[FitKey, SteeringVector] = field(default_factory=dict)
     _choices: dict[Combination, Combination] = field(default_factory=dict)
     _chosen: dict[Combination, int] = field(default_factory=dict)
     _derived: dict[tuple[str, int, int], list[SteeringVector]] = field(default_factory=dict)
@@ -46,9 +55,7 @@ class Campaign:
     @property
     def wants_layer(self) -> bool:
         """Whether something is measured at one chosen layer only."""
-        asked = self.experiment
-        derived = asked.nulls.random + asked.nulls.label_shuffled + asked.resamples
-        return asked.layers == "best" or derived > 0
+        return layers.one_is_wanted(self.experiment)
 
     @property
     def chooses(self) -> bool:
@@ -62,16 +69,7 @@ class Campaign:
         Raises:
             Refused: a layer that the model does not have.
         """
-        n_layers = self.loaded.n_layers
-        if isinstance(self.experiment.layers, str):
-            return tuple(range(n_layers))
-        wrong = [layer for layer in self.experiment.layers if not 0 <= layer < n_layers]
-        if wrong:
-            raise Refused(
-                f"experiment {self.experiment.name}: layer {wrong[0]} is out of range, model "
-                f"{self.loaded.spec.name} has layers 0 to {n_layers - 1}"
-            )
-        return tuple(dict.fromkeys(self.experiment.layers))
+        return layers.candidates(self.experiment, self.loaded)
 
     # Vectors and runs ------------------------------------------------------------------------
 
@@ -79,25 +77,31 @@ class Campaign:
         """Return the vector of a combination, fitted once."""
         key = _fit_key(combination)
         if key not in self._vectors:
-            self._fit(combination.concept, combination.fit_variant)
+            self._fit(combination.concept, combination.fit_variants)
         return self._vectors[key]
 
-    def _fit(self, concept: str, variant: str) -> None:
+    def _fit(self, concept: str, variants: tuple[str, ...]) -> None:
         """Make all vectors that are fitted on the same prompts, which are read once for them."""
         fitter = self.fitters[concept]
-        alike = [c for c in self.combinations if (c.concept, c.fit_variant) == (concept, variant)]
+        alike = [c for c in self.combinations if (c.concept, c.fit_variants) == (concept, variants)]
         for c in alike:
             spec = self.catalog.get("methods", c.method)
             key = _fit_key(c)
             if key not in self._vectors:
-                self._vectors[key] = fitter.vector(spec, variant, c.norm, c.seed)
-        fitter.release(keep=self._drawn_from(concept))
+                self._vectors[key] = fitter.vector(spec, variants, c.norm, c.seed)
+        fitter.release(keep=self._drawn_from(concept) | self._still_combined(concept))
+
+    def _still_combined(self, concept: str) -> set[str]:
+        """Return the fit variants of the means that are still to be made."""
+        means = [c for c in self.combinations if c.concept == concept and len(c.fit_variants) > 1]
+        return {v for c in means if _fit_key(c) not in self._vectors for v in c.fit_variants}
 
     def _drawn_from(self, concept: str) -> set[str]:
         """Return the fit variants whose training activations nulls and resamples will need."""
         if not self.experiment.nulls.label_shuffled + self.experiment.resamples:
             return set()
-        return {self._chooser(c).fit_variant for c in self.combinations if c.concept == concept}
+        choosers = (self._chooser(c) for c in self.combinations if c.concept == concept)
+        return {variant for chooser in choosers for variant in chooser.fit_variants}
 
     def close(self) -> None:
         """Let go of all training activations."""
@@ -142,15 +146,11 @@ class Campaign:
             if run_id in best:
                 self._chosen[combination] = best[run_id]
         unchosen = [c for c in self.combinations if c not in self._chosen and self.wants_layer]
-        for concept, method in dict.fromkeys((c.concept, c.method) for c in unchosen):
-            say(
-                f"Warning: concept {concept}, method {method}: no layer can be chosen, for the "
-                "vectors are degenerate at each of them, or validation has no slope there (it "
-                "needs items, and 3 multipliers within 1.5, 0 included); nothing rides along for "
-                "it, and `layers: best` reports nothing"
-            )
-        layers = self._chosen_layer if self.experiment.layers == "best" else self._all_layers
-        fitted = self._asked_fitted(self.experiment.splits, layers)
+        for line in unchosen_layers(unchosen):
+            say(line)
+        best_only = self.experiment.layers == "best"
+        where = self._chosen_layer if best_only else self._all_layers
+        fitted = self._asked_fitted(self.experiment.splits, where)
         derived = self._asked_derived()
         self.close()
         return self._units([*fitted, *derived])
@@ -182,20 +182,13 @@ class Campaign:
         """
         if not self._choices:
             for c in sorted(self.combinations, key=_base_first):
-                self._choices.setdefault(c._replace(fit_variant="", variant=""), c)
-        return self._choices[combination._replace(fit_variant="", variant="")]
+                self._choices.setdefault(c._replace(fit_variants=(), variant=""), c)
+        return self._choices[combination._replace(fit_variants=(), variant="")]
 
     def _all_layers(self, combination: Combination) -> Iterable[int]:
         """Return the candidate layers that the combination's vector has a direction at."""
         directions = self.vector(combination).directions
-        asked = self.layers
-        missing = [layer for layer in asked if layer not in directions]
-        if missing and not isinstance(self.experiment.layers, str):
-            raise Refused(
-                f"method {combination.method}: holds no vector for layer {missing[0]}; it has "
-                f"{', '.join(map(str, sorted(directions)))}"
-            )
-        return [layer for layer in asked if layer in directions]
+        return layers.held(self.experiment, combination.method, directions, self.layers)
 
     def _chosen_layer(self, combination: Combination) -> Iterable[int]:
         return [self._chosen[combination]] if combination in self._chosen else []
@@ -203,12 +196,12 @@ class Campaign:
     def _multipliers(self) -> tuple[float, ...]:
         return tuple(dict.fromkeys(self.experiment.multipliers))
 
-    def _asked_fitted(self, splits: Sequence[str], layers: Any) -> list[tuple[Combination, Asked]]:
+    def _asked_fitted(self, splits: Sequence[str], where: Any) -> list[tuple[Combination, Asked]]:
         return [
             (c, Asked(self.run(c), split, layer, self._multipliers()))
             for c in self.combinations
             for split in splits
-            for layer in layers(c)
+            for layer in where(c)
         ]
 
     def _asked_derived(self) -> list[tuple[Combination, Asked]]:
@@ -216,7 +209,7 @@ class Campaign:
         reported = [split for split in self.experiment.splits if split != "validation"]
         pairs = []
         for c in self.combinations:
-            if c.fit_variant != self._chooser(c).fit_variant or c not in self._chosen:
+            if c.fit_variants != self._chooser(c).fit_variants or c not in self._chosen:
                 continue
             layer = self._chosen[c]
             for vector in self._derived_of(c, layer):
@@ -242,30 +235,21 @@ class Campaign:
                 for number in range(count)
             ]
             fitter = self.fitters[combination.concept]
-            self._derived[key] = fitter.derived(parent, combination.fit_variant, draws)
+            self._derived[key] = fitter.derived(parent, draws)
         return self._derived[key]
 
     def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
-        """Gather what is asked of the same prompts; two names of one evaluation are one unit."""
-        units: dict[str, Unit] = {}
-        for combination, one in pairs:
-            bench = self.benches[combination.concept]
-            unit = units.setdefault(
-                one.run.evaluation_id, Unit(bench, combination.variant, [], self.experiment.limit)
-            )
-            unit.asked.append(one)
-        for unit in units.values():
-            unit.asked = list(dict.fromkeys(unit.asked))
-        return list(units.values())
+        named = [(self.benches[c.concept], c.variant, asked) for c, asked in pairs]
+        return gathered(named, self.experiment.limit)
 
 
-def _fit_key(combination: Combination) -> tuple[str, str, str, str | None, int]:
+def _fit_key(combination: Combination) -> FitKey:
     """Return what tells vectors apart; operators, scopes and evaluation variants do not."""
     c = combination
-    return c.concept, c.method, c.fit_variant, c.norm, c.seed
+    return FitKey(c.concept, c.method, c.fit_variants, c.norm, c.seed)
 
 
-def _base_first(combination: Combination) -> tuple[bool, str, bool, str]:
-    """Sort what is fitted, then what is evaluated, on base before the others, those by name."""
-    fit, evaluated = combination.fit_variant, combination.variant
-    return fit != BASE, fit, evaluated != BASE, evaluated
+def _base_first(combination: Combination) -> tuple[int, bool, tuple[str, ...], bool, str]:
+    """Sort what is fitted on fewer variants first, then base before the others, those by name."""
+    fit, evaluated = combination.fit_variants, combination.variant
+    return len(fit), BASE not in fit, fit, evaluated != BASE, evaluated

@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from specs.faults import Refused
+from specs.schema import FittedMethod
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
@@ -28,7 +29,8 @@ class Combination(NamedTuple):
     model: str
     concept: str
     method: str
-    fit_variant: str
+    fit_variants: tuple[str, ...]
+    """One; several where the vector is the mean of theirs."""
     variant: str
     operator: str
     scope: str
@@ -61,10 +63,38 @@ def combinations(experiment: Experiment, catalog: Catalog) -> list[Combination]:
     kept = [names for names in dict.fromkeys(named) if not _excluded(names, experiment, catalog)]
     if not kept:
         raise Refused(f"experiment {experiment.name}: exclude leaves nothing to run")
+    fitted: list[tuple[str, str, str, tuple[str, ...], str]] = []
+    if "single" in experiment.combinations:
+        fitted += [(m, c, method, (fit,), variant) for m, c, method, fit, variant in kept]
+    if "mean" in experiment.combinations:
+        fitted += _means(kept, experiment, catalog)
+    return [Combination(*names, *way) for names in fitted for way in ways]
+
+
+def _means(
+    kept: list[tuple[str, ...]], experiment: Experiment, catalog: Catalog
+) -> list[tuple[str, str, str, tuple[str, ...], str]]:
+    """Return the means over all fit variants that are kept for a model, concept and method.
+
+    Raises:
+        Refused: there are not several, or the method is not fitted.
+    """
+    variants: dict[tuple[str, ...], dict[str, None]] = {}
+    for *same, fit_variant, _variant in kept:
+        variants.setdefault(tuple(same), {})[fit_variant] = None
+    where = f"experiment {experiment.name}: combination mean"
+    for (_model, concept, method), found in variants.items():
+        if not isinstance(catalog.get("methods", method), FittedMethod):
+            raise Refused(f"{where}: method {method} is not fitted; take it out, or leave `single`")
+        if len(found) < 2:
+            raise Refused(
+                f"{where}: concept {concept}, method {method} are fitted on {next(iter(found))} "
+                "only; name more variants in fit_variants"
+            )
+    asked = dict.fromkeys((names[0], names[1], names[2], names[4]) for names in kept)
     return [
-        Combination(model, concept, method, fit_variant, variant, operator, scope, norm, seed)
-        for model, concept, method, fit_variant, variant in kept
-        for operator, scope, norm, seed in ways
+        (model, concept, method, tuple(variants[model, concept, method]), variant)
+        for model, concept, method, variant in asked
     ]
 
 

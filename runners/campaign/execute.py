@@ -7,32 +7,34 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from runners.campaign import experiment_faults, prepare
+from runners.campaign import choice, experiment_faults, findings, prepare
 from runners.campaign.budgets import Budgets
 from runners.campaign.combinations import Combination, combinations
 from runners.campaign.execution import execution_row
 from runners.campaign.executor import Executor, Local
 from runners.campaign.leftovers import remove_leftovers
-from runners.campaign.step import Options, Outcome, Step, take_in
+from runners.campaign.outcome import Options, Outcome
+from runners.campaign.step import Step, take_in
 from runners.console import say
 from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
     from runners.campaign.campaign import Campaign
+    from runners.campaign.choice import Choice
     from runners.cluster.connection import Cluster
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
 
 
-def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog) -> None:
+def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog, settings: Settings) -> None:
     """Refuse experiments whose parts do not agree, before any of them is begun."""
     faults = [
         fault
         for experiment in experiments
         for fault in experiment_faults.faults(
-            experiment, combinations(experiment, catalog), catalog
+            experiment, combinations(experiment, catalog), catalog, settings
         )
     ]
     if faults:
@@ -45,7 +47,7 @@ def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: O
     Raises:
         Refused: anything a user can mend, before work starts where it can be known by then.
     """
-    refuse_faulty([experiment], catalog)
+    refuse_faulty([experiment], catalog, settings)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     with _cluster(options) as cluster:
         return _run(experiment, catalog, settings, options, cluster)
@@ -129,32 +131,20 @@ def _run_campaign(
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
     step = Step(campaign, executor, options, execution, unfit)
-    units = campaign.first_step()
+    units = swept = campaign.first_step()
+    chosen: dict[str, Choice] = {}
     name = "choosing layers on validation" if campaign.chooses else "sweep"
     step.do(name, units, outcome, whole_plan=not campaign.chooses)
     if campaign.chooses and not options.dry_run:
-        best = _best(campaign)
-        units = campaign.second_step(best)
+        chosen = choice.best(campaign)
+        units = campaign.second_step({run: best.layer for run, best in chosen.items()})
+        swept = [*swept, *units]
         step.do("reported sweep with nulls", units, outcome, whole_plan=True)
     elif campaign.chooses:
         say("the reported sweep is planned once the layers are chosen")
-    if options.verify and not options.dry_run:
+    if options.dry_run:
+        return
+    if options.verify:
         step.verify(units)
+    outcome.found += findings.choices(campaign, chosen) + findings.degenerate(campaign, swept)
     outcome.fitted += sum(fitter.n_fitted for fitter in campaign.fitters.values())
-
-
-def _best(campaign: Campaign) -> dict[str, int]:
-    """Return run_id -> the candidate layer with the largest validation steerability."""
-    from warehouse import queries
-    from warehouse.connect import connect
-
-    with connect(campaign.settings.home) as connection:
-        found = queries.rows(
-            connection,
-            "layer_choice",
-            run_ids=campaign.choosing_runs(),
-            layers=list(campaign.layers),
-            multipliers=list(campaign.experiment.multipliers),
-            limit=campaign.experiment.limit,
-        )
-    return dict(found)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
-from specs.schema import LabelShuffled, Random, VectorFile
+from specs.schema import LabelShuffled, PluginMethod, Random, VectorFile
 
 if TYPE_CHECKING:
     from runners.campaign.combinations import Combination
     from specs.catalog import Catalog
-    from specs.schema import Experiment
+    from specs.schema import Experiment, Model
+    from specs.settings import Settings
 
 WINDOW = 1.5
 """Slopes are fitted over multipliers up to this (DESIGN 1)."""
@@ -19,9 +20,79 @@ POINTS = 3
 """Fewest multipliers of a slope, 0 included, which is always there for operator add."""
 
 
-def faults(experiment: Experiment, asked: Sequence[Combination], catalog: Catalog) -> list[str]:
-    """Return what is wrong whatever the models are, a line each."""
-    return [*_null_methods(experiment, asked, catalog), *_too_few_multipliers(experiment)]
+def faults(
+    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog, settings: Settings
+) -> list[str]:
+    """Return what is wrong, a line each; layers where a model's configuration is at hand."""
+    found = [
+        *_null_methods(experiment, asked, catalog),
+        *_too_few_multipliers(experiment),
+        *_no_letters(experiment, asked, catalog),
+        *_plugins(experiment, asked, catalog, settings),
+    ]
+    for model in dict.fromkeys(c.model for c in asked):
+        methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
+        found += _layers(experiment, catalog.get("models", model), methods, catalog, settings)
+    return found
+
+
+def _layers(
+    experiment: Experiment,
+    model: Model,
+    methods: Sequence[str],
+    catalog: Catalog,
+    settings: Settings,
+) -> list[str]:
+    """Return the layers that a model or a vector file lacks, and vectors of another width."""
+    from runners.models.model_faults import known_layers, known_width
+
+    n_layers = known_layers(model, settings)
+    if n_layers is None:
+        return []
+    listed = [] if isinstance(experiment.layers, str) else experiment.layers
+    return [
+        *(
+            f"experiment {experiment.name}: layer {layer} is out of range, model {model.name} has "
+            f"layers 0 to {n_layers - 1}"
+            for layer in listed
+            if not 0 <= layer < n_layers
+        ),
+        *file_faults(experiment, methods, catalog, n_layers, known_width(model, settings)),
+    ]
+
+
+def _no_letters(
+    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog
+) -> list[str]:
+    """Return the methods that project out the letter of concepts that show no options."""
+    found = []
+    for method, name in dict.fromkeys((c.method, c.concept) for c in asked):
+        concept = catalog.get("concepts", name)
+        if getattr(catalog.get("methods", method), "project_out", None) != "letter":
+            continue
+        if concept.answer_format != "letter":
+            found.append(
+                f"experiment {experiment.name}: method {method} projects out the letter, and "
+                f"concept {name} has none (answer_format {concept.answer_format}); take one out"
+            )
+    return found
+
+
+def _plugins(
+    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog, settings: Settings
+) -> list[str]:
+    """Return the plugins that are not there, without running any."""
+    from runners.methods.plugins import Plugins
+
+    plugins, found = Plugins(settings.plugins), []
+    for name in dict.fromkeys(c.method for c in asked):
+        method = catalog.get("methods", name)
+        if isinstance(method, PluginMethod):
+            try:
+                plugins.find(method.plugin)
+            except Refused as refused:
+                found += [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
+    return found
 
 
 def file_faults(

@@ -47,8 +47,12 @@ def vector_id(
     seed: int | None = None,
     resample: int | None = None,
     parent_vector_id: str | None = None,
+    combination: str | None = None,
 ) -> str:
-    """Return the id of a vector; `seed` is null where nothing is drawn."""
+    """Return the id of a vector; `seed` is null where nothing is drawn.
+
+    `combination` says how several fits became one vector; null where there is one.
+    """
     return identity(
         "vector",
         model_id=model_id,
@@ -57,7 +61,7 @@ def vector_id(
         seed=seed,
         resample=resample,
         fits=[[f.dataset_id, f.split, f.variant_id, f.items_sha256] for f in fits],
-        combination=None,
+        combination=combination,
         norm=norm,
         norm_vector_id=norm_vector_id,
         parents=[parent_vector_id] if parent_vector_id else [],

@@ -15,6 +15,7 @@ from runners.console import say
 from runners.fitting.fitter import Fitter
 from runners.fitting.norms import BASE
 from runners.fitting.shelf import Shelf
+from runners.methods.plugins import Plugins
 from runners.prompts.encoding import tokenizer_sha256
 from specs.faults import Refused
 from specs.schema import FittedMethod
@@ -41,7 +42,7 @@ def build_datasets(
     found = {}
     for concept in dict.fromkeys(c.concept for c in asked):
         spec = catalog.get("concepts", concept)
-        names = [v for c in asked if c.concept == concept for v in (c.fit_variant, c.variant)]
+        names = [v for c in asked if c.concept == concept for v in (*c.fit_variants, c.variant)]
         variants = [catalog.get("variants", name) for name in dict.fromkeys(names)]
         if BASE not in names and BASE in catalog.names("variants"):
             variants += renderable(spec, [catalog.get("variants", BASE)])[0]
@@ -71,7 +72,7 @@ def campaign(
     variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
     benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
     provenance = _provenance(loaded)
-    shelf = Shelf()
+    shelf, plugins = Shelf(), Plugins(settings.plugins)
     fitters = {
         name: Fitter(
             bench,
@@ -82,6 +83,7 @@ def campaign(
             _reads(name, asked, catalog),
             keep_activations,
             shelf,
+            plugins,
         )
         for name, bench in benches.items()
     }
@@ -143,7 +145,8 @@ def _used(campaign: Campaign) -> Iterable[tuple[str, str, list[str]]]:
         fitter = campaign.fitters[c.concept]
         norm = fitter.norm_of(method, c.norm)
         if isinstance(method, FittedMethod):
-            yield c.concept, c.fit_variant, ["train"]
+            for fit_variant in c.fit_variants:
+                yield c.concept, fit_variant, ["train"]
         if norm == BASE:
             yield c.concept, BASE, ["train"]
 

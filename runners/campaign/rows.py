@@ -135,11 +135,12 @@ def vector_rows(vectors: Iterable[SteeringVector]) -> dict[str, list[dict[str, A
         same = {
             name: getattr(vector, name)
             for name in (
-                "vector_id model_id method seed resample norm norm_vector_id parent_vector_id role"
+                "vector_id model_id method seed resample combination norm norm_vector_id "
+                "parent_vector_id role"
             ).split()
         }
         parameters = canonical_json(vector.parameters)
-        rows["vector"].append({**same, "parameters": parameters, "combination": None})
+        rows["vector"].append({**same, "parameters": parameters})
         rows["vector_fit"] += [
             {"vector_id": vector.vector_id, **fit._asdict()} for fit in vector.fits
         ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runners.campaign import estimate, work
-from runners.campaign.about import about, asked_rows
+from runners.campaign import estimate, wanted, work
+from runners.campaign.about import about
 from runners.campaign.execution import now
 from runners.campaign.executor import rows_of
 from runners.console import bar, say
@@ -20,38 +20,9 @@ if TYPE_CHECKING:
     from runners.campaign.asked import Unit
     from runners.campaign.campaign import Campaign
     from runners.campaign.executor import Executor, Result
+    from runners.campaign.outcome import Options, Outcome
     from runners.campaign.work import Block
-    from runners.cluster.connection import Wanted
     from specs.settings import Settings
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a command may say beside the experiment; in no id."""
-
-    dry_run: bool = False
-    verify: int = 0
-    tokens_per_batch: int | None = None
-    engine: str = "fast"
-    """`fast`; `reference` for the slow path throughout; `ray` for the fast one on a cluster."""
-    cluster: Wanted | None = None
-    """Which cluster, and what of it; asked for with engine `ray` only."""
-    keep_activations: bool = False
-    """Whether the training activations stay in `<home>/activations/`."""
-
-
-@dataclass
-class Outcome:
-    """What a run did."""
-
-    measured: int = 0
-    unsteered: int = 0
-    """Items whose unsteered answer was measured for the first time."""
-    fitted: int = 0
-    asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
-    """Rows of `experiment_run` so far."""
-    model_ids: list[str] = field(default_factory=list)
-    models_left: int = 0
 
 
 @dataclass
@@ -71,13 +42,18 @@ class Step:
         todo = work.blocks(units, done)
         title = f"{self.campaign.loaded.spec.name}: {name}"
         workers = self.executor.workers() if todo else 1
-        for line in estimate.describe(title, units, todo, workers):
+        for line in estimate.describe(title, units, todo, workers, self.options.engine):
             say(line)
         if todo and (where := self.executor.plan()):
             say(f"  {where}")
         if self.options.dry_run:
             return
-        asked = self._asked(units, outcome) if whole_plan else self._first_asked(units)
+        experiment = self.campaign.experiment.name
+        asked = (
+            wanted.whole(self.campaign, units, outcome)
+            if whole_plan
+            else wanted.first(experiment, settings.home, units)
+        )
         self._stage_plan(units, asked, bool(todo))
         with bar(sum(len(block.items) for block in todo)) as progress:
             for result in self.executor.measure(todo, progress.label):
@@ -164,42 +140,6 @@ class Step:
             )
         key = f"{block.unit.evaluation_id}/{block.split}-{block.number:05d}"
         stage(self.campaign.settings.home, key, relations)
-
-    def _first_asked(self, units: Sequence[Unit]) -> list[dict[str, Any]]:
-        """Return what choosing layers asks, where the warehouse knows nothing of the experiment."""
-        from warehouse import queries
-        from warehouse.connect import connect
-
-        experiment, home = self.campaign.experiment.name, self.campaign.settings.home
-        if (home / "warehouse.duckdb").exists():
-            with connect(home) as connection:
-                if (experiment,) in queries.rows(connection, "experiments"):
-                    return []
-        return asked_rows(experiment, units)
-
-    def _asked(self, units: Sequence[Unit], outcome: Outcome) -> list[dict[str, Any]]:
-        """Return all that the experiment asks, its other models included: it is replaced whole.
-
-        Models whose turn comes later keep what they were asked before; the last one drops the rest.
-        """
-        from warehouse import queries
-        from warehouse.connect import connect
-        from warehouse.relations import arrow_schema
-
-        experiment, home = self.campaign.experiment.name, self.campaign.settings.home
-        for row in asked_rows(experiment, units):
-            key = (row["run_id"], row["split"], row["layer"], row["multiplier"])
-            outcome.asked.setdefault(key, row)
-        asked = list(outcome.asked.values())
-        outcome.model_ids.append(self.campaign.loaded.model_id)
-        if outcome.models_left == 0 or not (home / "warehouse.duckdb").exists():
-            return asked
-        with connect(home) as connection:
-            others = queries.rows(
-                connection, "asked_elsewhere", experiment=experiment, model_ids=outcome.model_ids
-            )
-        names = arrow_schema("experiment_run").names
-        return asked + [dict(zip(names, row, strict=True)) for row in others]
 
     def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]], works: bool) -> None:
         """Stage what the numbers will be about, where the warehouse does not know it all.

@@ -7,26 +7,20 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from runners.console import say
+from runners.models.experts import routes
 from specs.faults import Refused
 
 if TYPE_CHECKING:
-    from torch import nn
+    import torch
 
     from runners.models.load import LoadedModel
+
+__all__ = ["judged", "routes", "tell"]
 
 Row = dict[str, Any]
 """A row of `verification`."""
 TOLERATED = 20
 """One row in so many may differ where a router chooses experts, and one in any case."""
-EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
-"""Names under which configurations keep how many experts a router chooses from."""
-
-
-def routes(model: nn.Module) -> bool:
-    """Return whether a router sends tokens to experts: a near tie may go either way by rounding."""
-    config: Any = model.config
-    text = config.get_text_config()
-    return any((getattr(text, name, None) or 0) > 1 for name in EXPERTS)
 
 
 def judged(found: Sequence[Row], loaded: LoadedModel) -> list[Row]:
@@ -55,12 +49,14 @@ def tell(found: Sequence[Row], loaded: LoadedModel) -> None:
                 for row in wrong[:5]
             )
         )
+    from runners.engine.selfcheck import arithmetic
+
     held = [row for row in found if not row["outlier"]]
     largest = max((abs(row["logit_diff"] - row["reference"]) for row in held), default=0.0)
-    share = max((_share(row, loaded) for row in held), default=0.0)
     say(
         f"verified {len(found)} random rows by the reference path: largest difference "
-        f"{largest:.2g} logits, at most {share:.0%} of the tolerance"
+        f"{largest:.2g} logits, tolerance {_tolerance(found[0], loaded):.2g} (largest answer logit "
+        f"{found[0]['scale']:.3g}, arithmetic in {_plain(arithmetic(loaded))})"
     )
     for row in found:
         if row["outlier"]:
@@ -75,7 +71,7 @@ def _tell_rounding(held: Sequence[Row], loaded: LoadedModel) -> None:
     """Say how much of the numbers is the model's own rounding, beside what the fast path adds."""
     if not held:
         return
-    dtype = str(loaded.dtype).removeprefix("torch.")
+    dtype = _plain(loaded.dtype)
     added = [abs(row["logit_diff"] - row["reference"]) for row in held]
     own = [abs(row["reference"] - row["float32"]) for row in held]
     effect = [
@@ -96,21 +92,25 @@ def _spread(values: Sequence[float]) -> str:
     return f"median {median(values):.2g}, largest {max(values):.2g}"
 
 
-def _share(row: Row, loaded: LoadedModel) -> float:
-    """Return the difference of the two paths as a share of the tolerance."""
+def _plain(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _tolerance(row: Row, loaded: LoadedModel) -> float:
+    """Return how far the two paths of a row may lie apart, in logits."""
     from runners.engine.selfcheck import arithmetic, tolerance
 
-    share: float = abs(row["logit_diff"] - row["reference"]) / tolerance(
-        arithmetic(loaded), row["scale"]
-    )
-    return share
+    return tolerance(arithmetic(loaded), row["scale"])
+
+
+def _share(row: Row, loaded: LoadedModel) -> float:
+    """Return the difference of the two paths as a share of the tolerance."""
+    return float(abs(row["logit_diff"] - row["reference"]) / _tolerance(row, loaded))
 
 
 def _gap(row: Row, loaded: LoadedModel) -> str:
-    from runners.engine.selfcheck import arithmetic, tolerance
-
     return (
         f"run {row['run_id']}, item {row['item_id']}, layer {row['layer']}, multiplier "
         f"{row['multiplier']:g}: stored {row['logit_diff']:.6g}, reference path "
-        f"{row['reference']:.6g}, tolerance {tolerance(arithmetic(loaded), row['scale']):.2g}"
+        f"{row['reference']:.6g}, tolerance {_tolerance(row, loaded):.2g}"
     )

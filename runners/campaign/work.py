@@ -69,7 +69,20 @@ class Block:
     def answers(self) -> int:
         """Positions that are unembedded: an item's for each cell, and unsteered for each scope."""
         told = sum(1 + sum(map(len, item.tails)) for item in self.items)
-        return told * (len(self.cells) + len(self.scopes()))
+        return told * self._numbers()
+
+    def passes(self) -> int:
+        """Forward passes of the reference path: one a number, or one for each long completion."""
+        return sum(len(item.lines) for item in self.items) * self._numbers()
+
+    def reference_tokens(self) -> int:
+        """Tokens of all these passes."""
+        lines = sum(len(line.tokens) for item in self.items for line in item.lines)
+        return lines * self._numbers()
+
+    def _numbers(self) -> int:
+        """Numbers of one item: a steered one for each cell, an unsteered one for each scope."""
+        return len(self.cells) + len(self.scopes())
 
     def _whole(self, scope: str) -> int:
         """Tokens of one unsteered pass; a replay runs a line for each of two long completions."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runners.engine.forwards import replaced, tails, wrapped
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from runners.models.architecture import Parts
 
 
@@ -26,15 +28,20 @@ class Call(NamedTuple):
         return cls(names[0], dict(zip(names, args, strict=False)) | kwargs)
 
 
-def recorded(found: Parts, arguments: Mapping[str, Any]) -> list[Call]:
-    """Return what every block would be handed: masks and positions are the model's own."""
+def recorded(found: Parts, arguments: Mapping[str, Any]) -> tuple[Tensor, list[Call]]:
+    """Return what the first block is handed as hidden states, and the rest for every block.
+
+    Masks and positions are the model's own.
+    """
     calls: list[Call] = []
+    entered: list[Tensor] = []
 
     def record(own: Callable[..., Any], tail: Any) -> Callable[..., Any]:
         def forward(*args: Any, **kwargs: Any) -> Any:
             call = Call.of(own, args, kwargs)
             calls.append(call)
-            return wrapped(call.named[call.first], tail)
+            entered.append(call.named.pop(call.first))
+            return wrapped(entered[-1], tail)
 
         return forward
 
@@ -42,4 +49,4 @@ def recorded(found: Parts, arguments: Mapping[str, Any]) -> list[Call]:
         for block, tail in zip(found.blocks, tails(found), strict=True):
             stack.enter_context(replaced(block, record(block.forward, tail)))
         found.decoder(**arguments)
-    return calls
+    return entered[0], calls

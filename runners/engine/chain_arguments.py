@@ -41,14 +41,7 @@ class ChainArguments:
         """Return `value` [B or 1, R, ...], or a tuple of such, repeated to `rows` positions."""
         if isinstance(value, tuple):
             return tuple(self._positions(part, rows) for part in value)
-
-        def tile() -> Tensor:
-            repeats = [1] * value.dim()
-            repeats[1] = self.copies
-            repeated: Tensor = value.repeat(repeats)
-            return repeated
-
-        return self._once(id(value), value, tile)[:, :rows]
+        return self._once(id(value), value, lambda: tiled(value, self.copies))[:, :rows]
 
     def _mask(self, mask: Tensor | None, hidden: Tensor, trunk: int) -> Tensor:
         """Return the mask of some chains over `trunk` slots."""
@@ -69,6 +62,13 @@ class ChainArguments:
             self._made[key] = (about, make())
         made: Tensor = self._made[key][1]
         return made
+
+
+def tiled(value: Tensor, copies: int) -> Tensor:
+    """Return `value` with its dimension 1 repeated."""
+    repeats = [1] * value.dim()
+    repeats[1] = copies
+    return value.repeat(repeats)
 
 
 def gate_family(block: nn.Module) -> None:

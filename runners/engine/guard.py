@@ -98,7 +98,7 @@ class GuardedSweep:
         result: Sweep,
     ) -> str | None:
         """Return how a result differs from the reference path; None where it does not."""
-        from runners.campaign.verdict import routes
+        from runners.models.experts import routes
         from runners.engine.selfcheck import arithmetic, self_check, tolerance
 
         length = max(item.width for item in items)

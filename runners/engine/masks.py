@@ -72,6 +72,29 @@ def chain_mask(mask: Tensor, depth: Sequence[int], ancestors: Tensor, copies: in
     return whole
 
 
+def together_mask(mask: Tensor, depth: Sequence[int], ancestors: Tensor, copies: int) -> Tensor:
+    """Return the mask of a trunk and `copies` chains behind it, from the model's own for one chain.
+
+    `mask` is [B, heads, S + R, P + S + R] for a trunk of S rows and a linear stem of R; the result
+    is [B, heads, S + R copies, P + S + R copies]. The trunk sees no chain.
+    """
+    rows = len(depth)
+    chains = chain_mask(mask[..., -rows:, :], depth, ancestors, copies)
+    off = False if mask.dtype == torch.bool else torch.finfo(mask.dtype).min
+    trunk = mask[..., :-rows, :-rows]
+    closed = mask.new_full((*trunk.shape[:-1], rows * copies), off)
+    return torch.cat([torch.cat([trunk, closed], -1), chains], -2)
+
+
+def causal_mask(rows: int, before: int, device: torch.device) -> Tensor:
+    """Return what a model that hands out no mask means for `rows` rows after `before` slots.
+
+    Bool [1, 1, rows, before + rows].
+    """
+    whole = torch.ones(1, 1, rows, before + rows, dtype=torch.bool, device=device)
+    return whole.tril(before)
+
+
 def open_mask(batch: int, rows: int, trunk: int, device: torch.device) -> Tensor:
     """Return what a model that hands out no mask means: bool [batch, 1, rows, trunk + rows].
 

@@ -3,43 +3,41 @@
 The method is research/fast-sweep.md's C: the prompt once, then its last tokens with many chains in
 the same attention. There the prompt runs through all blocks first and its keys and values wait in
 a cache; here each block runs the prompts, then the chains over the keys and values that this left,
-and lets go of them.
+and lets go of them. Where chains are few, both go through a block in one call (together.py).
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from runners.engine.block_calls import Call, recorded
-from runners.engine.caches import empty_cache, ghost, until_filled
-from runners.engine.chain_arguments import ChainArguments, gate, gate_family
+from runners.engine.caches import empty_cache, ghost
+from runners.engine.chain_arguments import ChainArguments, gate_family
 from runners.engine.forwards import replaced, returning
-from runners.engine.hooks import residual, with_residual
+from runners.engine.loom import Loom, Read
 from runners.engine.masks import Stem
 from runners.engine.prefix import begin
+from runners.engine.together import Together
 from runners.engine.trunk import Padded
 from runners.models.architecture import Parts, parts
 
 if TYPE_CHECKING:
-    from transformers import DynamicCache
-
     from runners.models.load import LoadedModel
 
 FEWEST, MOST = 32, 256
-"""Chains that meet in one attention: fewer would read the weights too often, and the masks of more
-grow with their square."""
+"""Rows, and chains, that meet in one attention: fewer would read the weights too often, and the
+masks of more grow with their square."""
+STATES = 4
+"""Rows of chains that wait before and after a block while one of its own runs through it: they
+need as much memory."""
 ROWS = 2 * MOST
 """Rows of chains that meet in one attention, at most: long completions leave room for few."""
-Read = Callable[[int, Tensor], None]
-"""Hears of a layer and its block's output [B, rows, d_model]."""
 
 
 class Woven(NamedTuple):
@@ -81,9 +79,13 @@ def weave(
     padded = Padded.of([row[common:] for row in trunks], common, loaded.device)
     full = ghost(loaded, padded.attended.shape[1])
     copies = 1 + sum(len(rows) for rows in births.values())
-    calls = recorded(found, padded.arguments(cache))
+    embedded, calls = recorded(found, padded.arguments(cache))
+    calls[0].named[calls[0].first] = embedded
+    del embedded
     chained = ChainArguments(stem, _at_once(copies, padded.attended.shape[1], len(stem.parents)))
-    loom = _Loom(calls, cache, full, chained, births, apart > 0, read, read_trunks)
+    whole = [[*row[common:], *line] for row, line in zip(trunks, stems, strict=True)]
+    together = Together.of(loaded, whole, stem, cache)
+    loom = Loom(calls, cache, full, chained, births, apart > 0, read, read_trunks, together)
     ids = torch.tensor(stems, device=loaded.device)
     ok = padded.attended
     positions = ok.sum(1)[:, None] + torch.tensor(stem.depth, device=loaded.device)
@@ -108,99 +110,12 @@ def weave(
 def _at_once(copies: int, slots: int, rows: int) -> int:
     """Return how many chains of `rows` rows meet in one attention over `slots` slots.
 
-    No more rows than the trunks have, so that they need no more memory, and parts of one size.
+    They and the hidden states of all chains, before and after the block, need no more memory than
+    the trunks do; and parts are of one size.
     """
-    room = max(FEWEST, min(MOST, slots // rows))
-    room = min(room, max(1, ROWS // rows))
+    free = max(FEWEST, slots - copies * rows // STATES)
+    room = min(MOST, max(1, min(free, ROWS) // rows))
     return ceil(copies / ceil(copies / room))
-
-
-@dataclass
-class _Loom:
-    """One pass: the trunks' hidden states go from call to call, the chains' through the model."""
-
-    calls: list[Call]
-    cache: DynamicCache
-    ghost: DynamicCache
-    arguments: ChainArguments
-    births: Mapping[int, Tensor]
-    finish: bool
-    """Whether the last block's output for the trunks is wanted."""
-    read: Read | None
-    read_trunks: Read | None
-
-    def forward(self, layer: int, block: nn.Module) -> Callable[..., Any]:
-        """Return what `block` is to compute in the pass over the stems."""
-        own = block.forward
-
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            first, named = Call.of(own, args, kwargs)
-            hidden = named.pop(first)
-            gate(block, hidden, named)
-            self._trunks(layer, own)
-            output, chains = self._chains(layer, own, first, named, hidden)
-            if self.read:
-                self.read(layer, chains[:, : hidden.shape[1]])
-            self._bear(layer, chains, hidden.shape[1])
-            return with_residual(output, chains)
-
-        return forward
-
-    def _trunks(self, layer: int, own: Callable[..., Any]) -> None:
-        """Run the trunks through a block; its output is what the next call is handed."""
-        named = self.calls[layer].named
-        last = layer == len(self.calls) - 1
-        if last and not (self.finish or self.read_trunks):
-            # Keys and values are all that chains need of it.
-            with until_filled(self.cache.layers[layer]):
-                own(**named)
-            return
-        output = residual(own(**named))
-        following = self.calls[layer if last else layer + 1]
-        following.named[following.first] = output
-        if not last:
-            named.clear()
-        if self.read_trunks:
-            self.read_trunks(layer, output)
-
-    def _chains(
-        self,
-        layer: int,
-        own: Callable[..., Any],
-        first: str,
-        named: dict[str, Any],
-        hidden: Tensor,
-    ) -> tuple[Any, Tensor]:
-        """Run all chains through a block, some at a time, each over the trunks and itself only.
-
-        Returns an output of the block, and what it makes of all chains [B, rows, d_model] with room
-        behind them for those that are born here: joining parts would need all of them twice.
-        """
-        mine = {name: self.cache if v is self.ghost else v for name, v in named.items()}
-        kept = self.cache.layers[layer]
-        size = self.arguments.copies * len(self.arguments.depth)
-        born = len(self.births.get(layer, ())) * len(self.arguments.depth)
-        output, chains, start = None, None, 0
-        for part in torch.split(hidden, size, 1):
-            self.cache.layers[layer] = copy.copy(kept)
-            given = self.arguments.of(part, mine, kept.keys.shape[-2])
-            output = own(**{first: part}, **given)
-            found = residual(output)
-            if chains is None:
-                chains = found.new_empty(len(found), hidden.shape[1] + born, found.shape[2])
-            chains[:, start : start + part.shape[1]] = found
-            start += part.shape[1]
-        # Nothing reads them again, and over all layers they would fill the memory.
-        self.cache.layers[layer] = self.ghost.layers[layer]
-        assert chains is not None  # the unsteered chain is always there
-        return output, chains
-
-    def _bear(self, layer: int, chains: Tensor, rows: int) -> None:
-        """Fill the room behind `rows` rows with the chains that are born after block `layer`."""
-        if layer in self.births:
-            stem = chains[:, None, : len(self.arguments.depth)]
-            born = stem + self.births[layer].to(chains)[None, :, None]
-            chains[:, rows:] = born.flatten(1, 2)
 
 
 def _finished(found: Parts, ids: Tensor, last: Call) -> Tensor:

@@ -14,11 +14,11 @@ import numpy as np
 
 from runners.fitting.draws import gaussian_direction, resampled_rows
 from runners.fitting.recipes import AtLayer, Recipe, steering_vector
-from runners.methods import FITS
 from runners.methods.label_shuffled import label_shuffled
+from runners.methods.pairs import Pairs
 
 if TYPE_CHECKING:
-    from runners.fitting.fitter import Fitter
+    from runners.fitting.fitter import Fitted, Fitter
     from runners.fitting.vectors import SteeringVector
 
 
@@ -51,7 +51,8 @@ class Deriver:
 
     fitter: Fitter
     parent: SteeringVector
-    variant: str
+    how: Fitted | None
+    """How the parent was fitted; null for a vector from a file."""
 
     def make(self, draws: Sequence[Draw]) -> list[SteeringVector]:
         """Return one vector per draw, in order; no more than its id where this is only a plan."""
@@ -78,6 +79,7 @@ class Deriver:
             draw.seed,
             draw.number,
             parent.vector_id,
+            parent.combination if again else None,
         )
 
     def _stored(self, ids: Sequence[str]) -> dict[tuple[str, int], Stored]:
@@ -103,14 +105,15 @@ class Deriver:
             d_model = self.fitter.bench.loaded.d_model
             key = (draw.seed, draw.number, layer, parent.vector_id)
             return AtLayer(length * gaussian_direction(*key, d_model), 1.0, norm)
-        training = self.fitter.training(self.variant, parent.parameters["read"])
-        positive, negative = training.layer(layer)
-        drawn = (training.questions, draw.seed, draw.number)
+        assert self.how is not None, "a vector from a file has no training items"
+        trainings = self.fitter.trainings(self.how)
+        pairs = Pairs.joined([training.pairs(layer) for training in trainings])
+        drawn = ([q for t in trainings for q in t.questions], draw.seed, draw.number)
         if draw.kind == RESAMPLE:
-            rows = resampled_rows(*drawn)
-            raw = FITS[parent.method](positive[rows], negative[rows])
+            pairs = pairs.take(resampled_rows(*drawn))
         else:
-            raw = label_shuffled(positive - negative, *drawn)
+            pairs = label_shuffled(pairs, *drawn)
+        raw = self.fitter.estimator(self.how)(pairs)
         return AtLayer(raw, parent.factor[layer], norm)
 
     def _vector(self, recipe: Recipe, draw: Draw, stored: Stored | None) -> SteeringVector:

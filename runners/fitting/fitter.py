@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from runners.campaign.bench import Bench
 from runners.campaign.budgets import Budgets
 from runners.fitting import vectors
+from runners.fitting.estimator import Estimator, parameters
 from runners.fitting.geometry import geometry
 from runners.fitting.norms import BASE, default_norm, factors
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
@@ -16,7 +19,8 @@ from runners.fitting.shelf import Place, Shelf
 from runners.fitting.stability import stability
 from runners.fitting.training import Training, TrainingReader, fit_of
 from runners.fitting.vectors import SteeringVector
-from runners.methods import FITS
+from runners.methods.pairs import Pairs
+from runners.methods.plugins import Plugins
 from runners.methods.vector_file import content_sha256, read_vectors
 from specs.faults import Refused
 from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
@@ -25,11 +29,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from runners.campaign.ids import Fit
     from runners.fitting.derived import Draw
     from specs.schema import Method, Read
 
 BASE_READ: Read = "answer_token"
 """Where the vector whose length norm `base` means is read."""
+
+
+class Fitted(NamedTuple):
+    """How a vector came about: what its resamples and shuffles do again."""
+
+    method: FittedMethod
+    variants: tuple[str, ...]
 
 
 @dataclass
@@ -46,19 +58,26 @@ class Fitter:
     """All read positions that will be asked for: they are read together."""
     keep_activations: bool = False
     shelf: Shelf = field(default_factory=Shelf)
+    plugins: Plugins = field(default_factory=Plugins)
     _made: dict[str, SteeringVector] = field(default_factory=dict)
+    _how: dict[str, Fitted] = field(default_factory=dict)
     n_fitted: int = 0
 
     def made(self) -> list[SteeringVector]:
         """Return every fitted vector asked for so far, those that only give a norm included."""
         return list(self._made.values())
 
-    def vector(self, method: Method, variant: str, norm: str | None, seed: int) -> SteeringVector:
-        """Return the vector of `method` fitted under `variant`; `norm` replaces the method's own.
+    def vector(
+        self, method: Method, variants: str | tuple[str, ...], norm: str | None, seed: int
+    ) -> SteeringVector:
+        """Return the vector of `method` fitted under a variant, or the mean of those under several.
+
+        `norm` replaces the method's own.
 
         Raises:
             Refused: the norm `base` where there is no base vector, a vector file that does not
-                fit the model, no usable training item.
+                fit the model, no usable training item, no letter to project out, and what a
+                plugin does not do as it should.
         """
         if isinstance(method, VectorFile):
             return self._from_file(method, norm)
@@ -67,19 +86,18 @@ class Fitter:
                 f"method {method.name}: a null rides along with a fitted vector; ask for it under "
                 f"`nulls: {{{method.kind}: 20}}` of the experiment"
             )
-        return self._fitted(method, variant, norm)
+        several = (variants,) if isinstance(variants, str) else variants
+        return self._fitted(method, several, norm)
 
     def norm_of(self, method: Method | FittedMethod, norm: str | None) -> str:
         """Return the norm of a vector: as asked, else the method's, else base where it exists."""
         return str(norm or getattr(method, "norm", None) or default_norm(self.bench))
 
-    def derived(
-        self, parent: SteeringVector, variant: str, draws: Sequence[Draw]
-    ) -> list[SteeringVector]:
-        """Return nulls and resamples of `parent`, one a draw."""
+    def derived(self, parent: SteeringVector, draws: Sequence[Draw]) -> list[SteeringVector]:
+        """Return nulls and resamples of `parent`, which was made here, one a draw."""
         from runners.fitting.derived import Deriver
 
-        return Deriver(self, parent, variant).make(draws)
+        return Deriver(self, parent, self._how.get(parent.vector_id)).make(draws)
 
     def release(self, keep: Collection[str] = ()) -> None:
         """Let go of the training activations, but for those under the variants `keep`.
@@ -124,50 +142,92 @@ class Fitter:
         variant_id = self.bench.dataset.variants[variant].variant_id
         return Place(self.bench.dataset.dataset_id, variant_id, read)
 
-    def _fitted(self, method: FittedMethod, variant: str, norm: str | None) -> SteeringVector:
-        """Fit, or read back, one method on one variant."""
-        kind = str(getattr(method, "kind", ""))
+    def _fitted(
+        self, method: FittedMethod, variants: tuple[str, ...], norm: str | None
+    ) -> SteeringVector:
+        """Fit, or read back, one method on one variant, or the mean over several."""
         wanted = self.norm_of(method, norm)
         base = None
-        if wanted == BASE and not self._is_base(kind, method.read, variant):
+        if wanted == BASE and not self._is_base(method, variants):
             base = self._base()
+        fits = self._fits(variants)
         recipe = Recipe(
             self.bench.loaded.model_id,
-            kind,
-            {"read": method.read},
-            (fit_of(self.bench, variant)[0],),
+            str(getattr(method, "kind", "")),
+            parameters(method, self.plugins),
+            tuple(fits.values()),
             wanted,
             base.vector_id if base else None,
+            combination="mean" if len(fits) > 1 else None,
         )
+        how = self._how[recipe.vector_id] = Fitted(method, tuple(fits))
         if self.keep_activations and not self.plan_only:
-            self.training(variant, method.read)
+            self.trainings(how)
         saved = self._saved(recipe, method.name)
         if saved:
             return saved
         if self.plan_only:
             return planned_vector(recipe, method.name, range(self.bench.loaded.n_layers))
-        return self._save(recipe, method.name, self._layers(method, variant, wanted, base))
+        return self._save(recipe, method.name, self._layers(how, wanted, base))
 
-    def _is_base(self, kind: str, read: str, variant: str) -> bool:
+    def _fits(self, variants: tuple[str, ...]) -> dict[str, Fit]:
+        """Return variant -> fit, in an order of ids: names and their order decide nothing."""
+        found = {variant: fit_of(self.bench, variant)[0] for variant in variants}
+        once = {fit: variant for variant, fit in reversed(found.items())}
+        return {once[fit]: fit for fit in sorted(once)}
+
+    def _is_base(self, method: FittedMethod, variants: tuple[str, ...]) -> bool:
         """Return whether a fit is the one whose length norm `base` means."""
-        return kind == "mean_difference" and read == BASE_READ and variant == BASE
+        plain = isinstance(method, MeanDifference) and method.project_out is None
+        return plain and method.read == BASE_READ and variants == (BASE,)
 
-    def _layers(
-        self, method: FittedMethod, variant: str, norm: str, base: SteeringVector | None
-    ) -> dict[int, AtLayer]:
+    def trainings(self, how: Fitted) -> list[Training]:
+        """Return the activations of every variant of a fit.
+
+        Raises:
+            Refused: the disk has no room for all of them at once; a letter is to be projected
+                out, and all items have one option order.
+        """
+        read = how.method.read
+        found = [self.training(variant, read) for variant in how.variants]
+        if any(
+            self.shelf.get(self._place(variant, read)) is not training
+            for variant, training in zip(how.variants, found, strict=True)
+        ):
+            raise Refused(
+                f"{self.home}: no room for the training activations of {len(found)} variants at "
+                "once, as their mean needs; make room, or name a folder on another disk by --home"
+            )
+        if how.method.project_out and any(len(set(t.order.tolist())) < 2 for t in found):
+            raise Refused(
+                f"concept {self.bench.concept.name}, method {how.method.name}: the letter cannot "
+                "be told from the concept, for the positive option has one place in all training "
+                "items; set `option_order: {train: both}` in the concept, or leave out project_out"
+            )
+        return found
+
+    def _layers(self, how: Fitted, norm: str, base: SteeringVector | None) -> dict[int, AtLayer]:
         """Fit a method at every layer, one layer's activations in memory at a time."""
-        training, fit = self.training(variant, method.read), FITS[getattr(method, "kind", "")]
-        residual_norm = dict(enumerate(training.residual_norm.tolist()))
+        trainings, fit = self.trainings(how), self.estimator(how)
+        items = [len(training.questions) for training in trainings]
+        questions = [question for training in trainings for question in training.questions]
+        lengths = np.average([t.residual_norm for t in trainings], axis=0, weights=items)
+        residual_norm = dict(enumerate(lengths.tolist()))
         raw, around = {}, {}
         for layer in range(self.bench.loaded.n_layers):
-            both = training.layer(layer)
-            raw[layer] = fit(*both)
-            around[layer] = geometry(*both, raw[layer]) | stability(*both, training.questions, fit)
+            pairs = Pairs.joined([training.pairs(layer) for training in trainings])
+            raw[layer] = fit(pairs)
+            about = geometry(pairs.positive, pairs.negative, raw[layer])
+            around[layer] = about | stability(pairs, questions, fit)
         factor = factors(raw, norm, base, residual_norm)
         return {
             layer: AtLayer(raw[layer], factor[layer], residual_norm[layer], around[layer])
             for layer in raw
         }
+
+    def estimator(self, how: Fitted) -> Estimator:
+        """Return what fits a method's vectors; a plugin's code is run here."""
+        return Estimator.of(how.method, self.plugins)
 
     def _saved(self, recipe: Recipe, name: str) -> SteeringVector | None:
         """Return a vector made before, here or in an earlier run, under the name asked for now."""
@@ -195,7 +255,7 @@ class Fitter:
                 "base; add base to the experiment's fit_variants, or use `norm: raw`"
             )
         base = MeanDifference(kind="mean_difference", name="mean_difference", read=BASE_READ)
-        return self._fitted(base, BASE, BASE)
+        return self._fitted(base, (BASE,), BASE)
 
     def _from_file(self, method: VectorFile, norm: str | None) -> SteeringVector:
         """Read a vector of the user's own."""

@@ -28,6 +28,8 @@ class Recipe:
     seed: int | None = None
     resample: int | None = None
     parent_vector_id: str | None = None
+    combination: str | None = None
+    """`mean`: of the vectors of several fits; null: there is one, or none."""
 
     @property
     def vector_id(self) -> str:

@@ -16,6 +16,7 @@ from runners.campaign.ids import Fit, items_sha256
 from runners.console import bar, say
 from runners.fitting.activations import FORMAT, ActivationFile, Shape, sized
 from runners.fitting.vectors import HOOK
+from runners.methods.pairs import Pairs
 from specs.faults import Refused
 from specs.identity import identity
 
@@ -32,6 +33,8 @@ class Training:
     fit: Fit
     questions: list[str]
     """question_id of each item."""
+    order: np.ndarray
+    """float64 [items]: +1 where the positive option is first, -1 second, 0 where none is shown."""
     file: ActivationFile
     _at_hand: tuple[int, tuple[np.ndarray, np.ndarray]] | None = field(default=None, repr=False)
 
@@ -49,6 +52,10 @@ class Training:
             self._at_hand = None
             self._at_hand = layer, self.file.layer(layer)
         return self._at_hand[1]
+
+    def pairs(self, layer: int) -> Pairs:
+        """Return the pairs of one layer, as methods take them."""
+        return Pairs.of(*self.layer(layer), self.order)
 
     def close(self) -> None:
         """Let go of the activations; what was not to be kept is gone."""
@@ -181,4 +188,5 @@ class TrainingReader:
         return self.home / "activations" / f"{names}-{key}.safetensors"
 
     def _training(self, file: ActivationFile) -> Training:
-        return Training(self.fit, self.bench.questions(self.used), file)
+        used = self.used
+        return Training(self.fit, self.bench.questions(used), self.bench.order(used), file)

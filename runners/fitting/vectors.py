@@ -56,6 +56,8 @@ class SteeringVector:
     """layer -> mean length of the activations read there; empty for files."""
     geometry: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     """layer -> columns of `vector_layer` about the training differences."""
+    combination: str | None = None
+    """`mean`: of the vectors of several fits."""
 
     def degenerate(self, layer: int) -> bool:
         """Whether the raw vector is too short against the residual stream to mean a direction."""
@@ -149,7 +151,7 @@ def _description(vector: SteeringVector) -> dict[str, Any]:
         name: getattr(vector, name)
         for name in (
             "vector_id model_id method name parameters norm norm_vector_id role seed resample "
-            "parent_vector_id"
+            "parent_vector_id combination"
         ).split()
     }
     by_layer = {

@@ -8,6 +8,9 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import torch
+
+    from specs.schema import Model
     from specs.settings import Settings
 
 EXTRAS = {
@@ -53,16 +56,12 @@ def machine(settings: Settings, online: bool) -> Iterator[Fact]:
 def _devices() -> Iterator[Fact]:
     import torch
 
-    from runners.models.device import choose_device, choose_dtype, processor_halves
+    from runners.models.device import choose_device, processor_halves
     from runners.models.free_memory import free_memory
-    from specs.schema import Model
 
-    bare = Model(name="any", hub="any/any")
-    device, reason = choose_device(bare)
+    device, reason = choose_device(_bare())
     yield Fact("device", "chosen", reason)
-    checkpoint = "bfloat16"
-    dtype = choose_dtype(bare, device, checkpoint)[1]
-    yield Fact("device", "dtype", f"{dtype} (of a checkpoint in {checkpoint})")
+    yield Fact("device", "dtype", f"{dtypes(device)}, where a model's spec names none")
     halves = processor_halves()
     own = ", ".join(f"{name} ({flags})" for name, flags in halves.items())
     yield Fact("device", "processor", f"{os.cpu_count()} cores, half precision: {own or 'none'}")
@@ -73,6 +72,26 @@ def _devices() -> Iterator[Fact]:
         free, total = torch.cuda.mem_get_info(gpu)
         name = torch.cuda.get_device_name(gpu)
         yield Fact("device", f"cuda:{index}", f"{name}, {_gib(free)} of {_gib(total)} free")
+
+
+def _bare() -> Model:
+    """Return a model whose spec leaves everything open."""
+    from specs.schema import Model
+
+    return Model(name="any", hub="any/any")
+
+
+def dtypes(device: torch.device) -> str:
+    """Say in which dtype models run on `device`, by what their weights were saved in if it matters.
+
+    No model is named here, so each kind of weights is told.
+    """
+    from runners.models.device import DTYPES, choose_dtype
+
+    reasons = {saved: choose_dtype(_bare(), device, saved)[1] for saved in DTYPES}
+    if len(set(reasons.values())) == 1:
+        return next(iter(reasons.values()))
+    return "; ".join(f"{saved} weights: {reason}" for saved, reason in reasons.items())
 
 
 def _installed(name: str) -> str | None:

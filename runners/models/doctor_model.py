@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -15,13 +14,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from runners.models.load import LoadedModel
-    from runners.prompts.speaker import Speaker
     from specs.schema import Model
     from specs.settings import Settings
 
 MODEL = "model"
-USER = {"role": "user", "content": "Is it?\n\n(A) Yes\n(B) No"}
-SYSTEM = {"role": "system", "content": "You are brief."}
 
 
 @dataclass
@@ -38,13 +34,15 @@ class Examined:
 
 def examine(spec: Model, settings: Settings, weights: bool, online: bool) -> Examined:
     """Return what is known of a model from its configuration; with `weights` it is loaded too."""
+    from runners.models import doctor_sweep, doctor_template
+
     found = Examined()
     try:
         _configuration(spec, settings, online, found)
         if not found.faults:
-            _template(spec, settings, found)
+            doctor_template.tell(spec, settings, found)
         if weights and not found.faults:
-            _loaded(spec, settings, found)
+            doctor_sweep.tell(spec, settings, found)
     except Refused as refused:
         found.faults += refused.faults
     return found
@@ -120,8 +118,8 @@ def _unloaded(spec: Model, settings: Settings, online: bool) -> PreTrainedModel:
 
 def _ways(model: PreTrainedModel, held: int, found: Examined) -> None:
     """Say by which way each scope is served, for short prompts and for the longest."""
-    from runners.campaign.verdict import routes
     from runners.models.architecture import way
+    from runners.models.experts import routes
 
     short = way(model)
     if short.kind == "refuse":
@@ -163,89 +161,3 @@ def _memory(
     tokens = default_tokens_per_batch(cast("LoadedModel", shape))
     cache = 2 * shape.n_layers * shape.d_model * dtype.itemsize * tokens
     found.add("batch", f"{tokens:,} tokens; keys and values up to {cache / 2**20:,.0f} MiB")
-
-
-def _template(spec: Model, settings: Settings, found: Examined) -> None:
-    """Say what the chat template does, and at which tokens answers begin."""
-    from runners.prompts.own_system import fault
-    from runners.prompts.speaker import speaker
-
-    speaks = speaker(spec, settings)
-    kind = spec.template if spec.template in ("own", "plain") else "jinja2 of the spec"
-    section = "template"
-    found.add("kind", kind, section)
-    for name, has_system in (("with a system text", True), ("without one", False)):
-        found.add(name, fault(speaks.tokenizer, spec, has_system) or "taken as it is", section)
-    found.add("before the answer", repr(_generation_prompt(speaks)), section)
-    _positions(speaks, found)
-
-
-def _generation_prompt(speaks: Speaker) -> str:
-    """Return what stands between the user's text and the answer."""
-    from runners.prompts.chat import prompts, separator
-
-    (text,) = prompts(speaks.tokenizer, speaks.spec, [[USER]])
-    return text.rpartition(USER["content"])[2] + separator(speaks.spec)
-
-
-def _positions(speaks: Speaker, found: Examined) -> None:
-    """Name the tokens at which the example's scopes begin."""
-    from runners.prompts.positions import Unfit, tokenise
-
-    item = tokenise(speaks, [USER], "(", "A)", "B)")
-    if isinstance(item, Unfit):
-        found.add("example", f"cannot be used: {item.reason}", "template")
-        return
-    pieces = speaks.tokenizer.convert_ids_to_tokens([*item.prompt, *item.shared])
-    last = len(item.prompt) - 1
-    found.add("scope answer begins at", f"{pieces[last]!r} ({last})", "template")
-    at = f"{pieces[item.decision]!r} ({item.decision})"
-    found.add("decision position", at, "template")
-    answers = [
-        speaks.tokenizer.convert_ids_to_tokens([ids[0]])[0]
-        for ids in (item.positive, item.negative)
-    ]
-    found.add(
-        "read positions", f"{answers[0]!r} or {answers[1]!r} ({item.decision + 1})", "template"
-    )
-
-
-def _loaded(spec: Model, settings: Settings, found: Examined) -> None:
-    """Load the model and compare a small sweep of it with the reference path."""
-    from runners.models.load import load
-
-    loaded = load(spec, settings)
-    found.add("model_id", loaded.model_id, "loaded")
-    for name, reason in loaded.reasons.items():
-        found.add(name, reason, "loaded")
-    for name, value in _self_check(loaded):
-        found.add(name, value, "loaded")
-
-
-def _self_check(loaded: LoadedModel) -> Iterator[tuple[str, str]]:
-    """Yield how far a sweep of random vectors over one prompt lies from the reference path."""
-    import torch
-
-    from runners.engine.selfcheck import arithmetic, self_check, tolerance
-    from runners.engine.ways import sweep_by, ways
-    from runners.prompts.positions import Unfit, tokenise
-    from runners.prompts.speaker import Speaker
-
-    speaks = Speaker(loaded.spec, loaded.tokenizer, loaded.context, loaded.vocabulary)
-    item = tokenise(speaks, [USER], "(", "A)", "B)")
-    if isinstance(item, Unfit):
-        return
-    draw = torch.Generator().manual_seed(0)
-    layers = sorted({0, loaded.n_layers // 2, loaded.n_layers - 1})
-    births = {layer: torch.randn(2, loaded.d_model, generator=draw) for layer in layers}
-    for scope in ("answer", "all"):
-        name = ways(loaded, [item], scope)[0]
-        result = sweep_by(name)(loaded, [item], births, scope)
-        checks = self_check(loaded, [item], births, scope, result)
-        worst = max(check.difference for check in checks)
-        allowed = tolerance(arithmetic(loaded), checks[0].scale)
-        verdict = "equal" if worst <= allowed else "NOT equal, and the next way would serve"
-        yield (
-            f"scope {scope}",
-            f"{name} against reference: {verdict}, {worst:.1e} logits (tolerance {allowed:.1e})",
-        )

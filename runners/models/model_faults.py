@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runners.models.folder_faults import folder_faults, light_tokenizer, read_json
 from runners.models.limits import stated_layers, stated_width
-from runners.models.loading import loading_faults
+from runners.models.loading import loading_faults, overrides
 from runners.models.model_files import HUB_ID, locate
 from runners.models.quantisation import KEY, quantisation_faults
 from runners.prompts import own_system
@@ -62,7 +62,7 @@ def known_layers(spec: Model, settings: Settings | None = None) -> int | None:
         return LAYERS
     try:
         folder = locate(spec, settings or Settings(), download=False).folder
-        return stated_layers(read_json(spec, folder))
+        return stated_layers({**read_json(spec, folder), **overrides(spec)})
     except Refused:
         return None
 
@@ -75,7 +75,7 @@ def known_width(spec: Model, settings: Settings) -> int | None:
         return WIDTH
     try:
         folder = locate(spec, settings, download=False).folder
-        return stated_width(read_json(spec, folder))
+        return stated_width({**read_json(spec, folder), **overrides(spec)})
     except Refused:
         return None
 

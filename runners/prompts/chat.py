@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
-from specs.reader import place
+from specs.reader import has_file, place
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,7 +43,25 @@ def chat_template(tokenizer: PreTrainedTokenizerBase, spec: Model) -> str | None
     try:
         return str(tokenizer.get_chat_template())
     except ValueError:
-        raise Refused(f"{where}: the tokenizer has no chat template of its own; {REMEDY}") from None
+        raise Refused(
+            f"{where}: the tokenizer has no chat template of its own; {_remedy(spec)}"
+        ) from None
+
+
+def _remedy(spec: Model) -> str:
+    """Return what a spec must say for a model without template, whole where there is no spec."""
+    if has_file(spec):
+        return REMEDY
+    import yaml
+
+    name = spec.name.rpartition("/")[2]
+    kind = "folder" if spec.folder else "hub"
+    source = yaml.safe_dump({kind: getattr(spec, kind)}, width=math.inf, allow_unicode=True)
+    return (
+        f"write specs/models/{name}.yaml with the two lines `{source.strip()}` and "
+        "`template: plain` (base models; or a jinja2 chat template), then say --specs specs and "
+        f"--model {name}"
+    )
 
 
 def separator(spec: Model) -> str:
@@ -83,7 +102,7 @@ def prompts(
     given = [heard(messages, spec) for messages in conversations]
     template = chat_template(tokenizer, spec)
     if template is None:
-        return [BLANK_LINE.join(message["content"] for message in one) for one in given]
+        return [_plain(one) for one in given]
     if not given:
         return []
     try:
@@ -102,6 +121,16 @@ def prompts(
             cause,
         ) from None
     return rendered
+
+
+def _plain(messages: Sequence[Message]) -> str:
+    """Return messages as one text; an earlier answer stands behind its question as the item's."""
+    parts = [
+        ((" " if message["role"] == "assistant" else BLANK_LINE) if number else "")
+        + message["content"]
+        for number, message in enumerate(messages)
+    ]
+    return "".join(parts)
 
 
 def first_line(error: BaseException) -> str:

@@ -11,13 +11,15 @@ from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
-    from runners.prompts.positions import Line, Speaks, TokenisedItem
+    from runners.prompts.positions import Line, TokenisedItem
+    from runners.prompts.tokenising import Speaks
     from specs.catalog import Catalog
-    from specs.schema import Variant
+    from specs.schema import Read, Variant
     from specs.settings import Settings
 
 SCOPES = ("answer", "decision", "prompt", "all")
-ITEM_ID = re.compile(r"[0-9a-f]{16}")
+ITEM_ID = re.compile(r"[0-9a-f]{4,16}")
+"""An item's id, or its first characters."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,13 @@ class Token(NamedTuple):
 
 
 def find(text: str, variant: str, catalog: Catalog, settings: Settings) -> Shown:
-    """Return the first test item of a concept, or the item of that id; builds what is missing.
+    """Return the first test item of a concept, or the item whose id begins so; builds what lacks.
 
     Raises:
         Refused: no such concept, item or variant, or the dataset cannot be built.
     """
-    if text in catalog.names("concepts") or not ITEM_ID.fullmatch(text):
-        concept = catalog.get("concepts", text)
-        item_id = None
-    else:
-        concept = catalog.get("concepts", _concept_with(text, settings))
-        item_id = text
-    spec = catalog.get("variants", variant)
+    name, item_id = _named(text, catalog, settings)
+    concept, spec = catalog.get("concepts", name), catalog.get("variants", variant)
     from builders.build import build
     from runners.campaign.bench import SCORES
 
@@ -66,20 +63,48 @@ def find(text: str, variant: str, catalog: Catalog, settings: Settings) -> Shown
     return Shown(concept.name, spec, item, row, SCORES[concept.answer_format] == "sequence")
 
 
-def _concept_with(item_id: str, settings: Settings) -> str:
+def _named(text: str, catalog: Catalog, settings: Settings) -> tuple[str, str | None]:
+    """Return the concept that `text` names, or the concept and id of the item that it begins."""
+    if text in catalog.names("concepts"):
+        return text, None
+    found = _items_like(text, settings) if ITEM_ID.fullmatch(text) else {}
+    if len(found) == 1:
+        ((item_id, concept),) = found.items()
+        return concept, item_id
+    datasets = settings.home / "datasets"
+    if found:
+        some = ", ".join(list(found)[:4])
+        raise Refused(
+            f"{len(found)} items in {datasets} begin with {text} ({some}); say more of it"
+        )
+    if len(text) == 16 and ITEM_ID.fullmatch(text):
+        raise Refused(
+            f"no dataset in {datasets} holds an item {text}; build its concept first: steerhouse "
+            "build NAME"
+        )
+    try:
+        return catalog.get("concepts", text).name, None
+    except Refused as refused:
+        raise Refused(
+            f"{refused.faults[0]}; the id of an item of a dataset in {datasets}, or its first 4 "
+            "characters or more, is taken too"
+        ) from None
+
+
+def _items_like(beginning: str, settings: Settings) -> dict[str, str]:
+    """Return item_id -> the first built concept that holds it, of ids that begin so."""
     from builders.dataset import open_built
 
+    found: dict[str, str] = {}
     for folder in sorted((settings.home / "datasets").glob("[!.]*/")):
         try:
             items = open_built(folder).items["item_id"].to_pylist()
         except Refused:
             continue  # a damaged folder of another concept is no answer here
-        if item_id in items:
-            return folder.name
-    raise Refused(
-        f"no dataset in {settings.home / 'datasets'} holds an item {item_id}; build its concept "
-        "first: steerhouse build NAME"
-    )
+        for item_id in items:
+            if item_id.startswith(beginning):
+                found.setdefault(item_id, folder.name)
+    return found
 
 
 def _item(dataset: BuiltDataset, item_id: str | None) -> dict[str, Any]:
@@ -123,31 +148,45 @@ def prompt_text(shown: Shown, speaks: Speaks) -> str:
     return prompts(speaks.tokenizer, speaks.spec, [shown.row["messages"]])[0]
 
 
-def tokens(speaks: Speaks, item: TokenisedItem) -> list[Token]:
+def tokens(speaks: Speaks, item: TokenisedItem, read: Read = "answer_token") -> list[Token]:
     """Return prompt, shared answer tokens and the positive completion, then the negative one.
 
     Marks: `prompt-end`, the last prompt token; `decision`, whose next token decides; `read`, where
-    activations are read; `steered(SCOPE)`, positions that a scope steers.
+    activations are read at the read position `read` (over several tokens: their mean);
+    `steered(SCOPE)`, positions that a scope steers.
     """
     stem = [*item.prompt, *item.shared]
     lines = item.lines
     return [
-        *_tokens(speaks, stem, 0, lines[0]),
-        *_tokens(speaks, item.positive, len(stem), lines[0], "positive"),
-        *_tokens(speaks, item.negative, len(stem), lines[-1], "negative"),
+        *_tokens(speaks, stem, 0, lines[0], _read_of(item, 0, read)),
+        *_tokens(speaks, item.positive, len(stem), lines[0], _read_of(item, 1, read), "positive"),
+        *_tokens(speaks, item.negative, len(stem), lines[-1], _read_of(item, 2, read), "negative"),
     ]
 
 
+def _read_of(item: TokenisedItem, part: int, read: Read) -> range:
+    """Return the positions read in the stem (part 0), the positive or the negative completion."""
+    stem = len(item.prompt) + len(item.shared)
+    end = stem + len((item.positive, item.negative)[part - 1]) if part else stem
+    start = {
+        "answer_token": stem,
+        "last_token": end - 1 if part else stem,
+        "mean_completion": len(item.prompt),
+        "mean_all": 0,
+    }[read]
+    return range(start, min(end, stem + 1) if read == "answer_token" else end)
+
+
 def _tokens(
-    speaks: Speaks, ids: Sequence[int], start: int, line: Line, *marks: str
+    speaks: Speaks, ids: Sequence[int], start: int, line: Line, read: range, *marks: str
 ) -> Iterator[Token]:
     """Yield tokens from position `start` on of what goes through the model as `line`."""
     pieces = speaks.tokenizer.convert_ids_to_tokens(list(ids))
     for index, (token, piece) in enumerate(zip(ids, pieces, strict=True), start):
-        yield Token(index, token, str(piece), (*marks, *_marks(index, line)))
+        yield Token(index, token, str(piece), (*marks, *_marks(index, line, read)))
 
 
-def _marks(index: int, line: Line) -> Iterator[str]:
+def _marks(index: int, line: Line, read: range) -> Iterator[str]:
     from runners.engine.resume import steered_positions
 
     item = line.item
@@ -156,7 +195,7 @@ def _marks(index: int, line: Line) -> Iterator[str]:
         yield "prompt-end"
     if index == decision:
         yield "decision"
-    if index == decision + 1:
+    if index in read:
         yield "read"
     for scope in SCOPES:
         if index in steered_positions(line, scope):

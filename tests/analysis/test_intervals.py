@@ -3,8 +3,9 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 import pytest
+import scipy.stats as st
 import statsmodels.api as sm
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 
 def over_questions(
@@ -107,6 +108,67 @@ def test_wilson(connection: duckdb.DuckDBPyConnection, hits: int, confidence: fl
     ).fetchall()
     expected = proportion_confint(hits, 20, alpha=1 - confidence, method="wilson")
     assert ours == pytest.approx(expected, abs=1e-9)
+
+
+def fraction_interval(fraction: float, n: float, questions: int) -> tuple[float, float]:
+    """Return Wilson's interval with t for z and half an effective item of continuity correction."""
+    alpha = 2 * st.norm.sf(st.t.ppf(0.975, questions - 1))
+    ends = np.clip([fraction - 0.5 / n, fraction + 0.5 / n], 0, 1) * n
+    low = proportion_confint(ends[0], n, alpha, "wilson")[0] if fraction > 0 else 0.0
+    high = proportion_confint(ends[1], n, alpha, "wilson")[1] if fraction < 1 else 1.0
+    return low, high
+
+
+@pytest.mark.parametrize("hits", [0, 1, 7, 19, 20])
+@pytest.mark.parametrize("questions", [4, 10, 20])
+def test_fraction_interval(
+    connection: duckdb.DuckDBPyConnection, hits: int, questions: int
+) -> None:
+    (ours,) = connection.execute(
+        "select fraction_low($f, 20, t_factor(.95, $q)), fraction_high($f, 20, t_factor(.95, $q))",
+        {"f": hits / 20, "q": questions},
+    ).fetchall()
+    assert ours == pytest.approx(fraction_interval(hits / 20, 20, questions), abs=1e-9)
+
+
+def test_an_effective_number_of_one_has_no_interval(connection: duckdb.DuckDBPyConnection) -> None:
+    for fraction in (0.0, 0.4, 1.0):
+        sql = "select fraction_low($f, 1, 2), fraction_high($f, 1, 2)"
+        assert connection.execute(sql, {"f": fraction}).fetchall() == [(None, None)]
+
+
+def test_joint_degrees(connection: duckdb.DuckDBPyConnection) -> None:
+    def ours(*values: float) -> int | None:
+        ((found,),) = connection.execute(f"select joint_degrees{values}").fetchall()
+        return found  # type: ignore[no-any-return]
+
+    assert ours(2.0, 25, 3.0, 20) == int(25 / (4 / 24 + 9 / 19))
+    assert ours(2.0, 25, 0.0, 20) == 24
+    assert ours(1.0, 5000, 0.0, 20) == 200
+    assert ours(0.0, 25, 0.0, 20) is None
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.4])
+def test_difference_of_fractions_is_newcombes(
+    connection: duckdb.DuckDBPyConnection, correlation: float
+) -> None:
+    p, low, high = (0.4, 0.2), (0.3, 0.1), (0.55, 0.33)
+    sql = f"select difference_low({p[0]}, {low[0]}, {p[1]}, {high[1]}, {correlation}), difference_high({p[0]}, {high[0]}, {p[1]}, {low[1]}, {correlation})"
+    (ours,) = connection.execute(sql).fetchall()
+    down, up = np.array([p[0] - low[0], high[1] - p[1]]), np.array([high[0] - p[0], p[1] - low[1]])
+    expected = [
+        p[0] - p[1] + sign * np.sqrt((part**2).sum() - 2 * correlation * part.prod())
+        for sign, part in ((-1, down), (1, up))
+    ]
+    assert ours == pytest.approx(expected)
+    if correlation == 0:  # statsmodels' own, with its own Wilson bounds
+        hits, n = (12, 5), (30, 24)
+        bounds = [proportion_confint(*both, method="wilson") for both in zip(hits, n, strict=True)]
+        f = [h / m for h, m in zip(hits, n, strict=True)]
+        sql = f"select difference_low({f[0]}, {bounds[0][0]}, {f[1]}, {bounds[1][1]}, 0), difference_high({f[0]}, {bounds[0][1]}, {f[1]}, {bounds[1][0]}, 0)"
+        (ours,) = connection.execute(sql).fetchall()
+        theirs = confint_proportions_2indep(hits[0], n[0], hits[1], n[1], method="newcomb")
+        assert ours == pytest.approx(theirs, abs=1e-9)
 
 
 def share(

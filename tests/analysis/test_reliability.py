@@ -117,7 +117,7 @@ def test_layers(ask: Ask, writable: duckdb.DuckDBPyConnection, name: str) -> Non
     assert layers(layer="best") == {1}
     assert layers(layer="best", role="null", method="random") == set()  # nulls choose nothing
     writable.execute("update dataset_item set split = 'train' where split = 'validation'")
-    assert rows(writable, name, layer="best") == []
+    assert {row["layer"] for row in rows(writable, name, layer="best")} == {1}  # the test split's
 
 
 def test_each_method_has_its_own_best_layer(writable: duckdb.DuckDBPyConnection) -> None:

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import scipy.stats as st
 import statsmodels.api as sm
-from statsmodels.stats.proportion import proportion_confint
 
 from tests.analysis.conftest import Ask, rows
-from tests.analysis.test_intervals import icc
+from tests.analysis.test_intervals import fraction_interval, icc
 from tests.analysis.truth import Synthetic
 
 
@@ -65,7 +64,7 @@ def test_interval_is_statsmodels_by_question(ask: Ask, made: Synthetic, confiden
 
 
 @pytest.mark.parametrize("layer", [0, 1])
-def test_fractions_have_wilson_intervals_on_effective_items(
+def test_fractions_have_widened_wilson_intervals_on_effective_items(
     ask: Ask, made: Synthetic, layer: int
 ) -> None:
     run = made.fitted()
@@ -75,7 +74,7 @@ def test_fractions_have_wilson_intervals_on_effective_items(
     for name, hit in (("anti_steerable", slopes <= -1e-3), ("unmoved", abs(slopes) < 1e-3)):
         rho = 1.0 if not hit.any() else min(1, max(0, icc(hit.astype(float), questions)))
         n = hit.size / (1 + ((sizes**2).sum() / hit.size - 1) * rho)
-        expected = proportion_confint(hit.mean() * n, n, method="wilson")
+        expected = fraction_interval(hit.mean(), n, sizes.size)
         assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(expected, abs=1e-9)
 
 

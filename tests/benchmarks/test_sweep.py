@@ -12,6 +12,7 @@ import torch
 
 from benchmarks import bounds, curves, material, report, slow, sweep, timing
 from benchmarks.ways import MULTIPLIERS, births, ways
+from tests.runners.completions import several
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--size", "tiny", "--items", "6", "--rounds", "1", "--tokens-per-batch", "512"]
@@ -72,10 +73,27 @@ def test_the_bound_is_that_of_the_design(tiny, items) -> None:
     prompt, n_layers, m = bounds.prompts(items), 4, len(MULTIPLIERS)
     by_hand = 1 + len(items) * sum(m * (n_layers - 1 - k) for k in range(4)) / (n_layers * prompt)
     assert bounds.sweep(tiny, items, range(4), m, "decision") == pytest.approx(by_hand)
-    assert bounds.replay(tiny, [1], m) == 1 + m * (n_layers - 1 - 1) / n_layers
+    assert bounds.replay(tiny, items, [1], m) == 1 + m * (n_layers - 1 - 1) / n_layers
     every = ways(tiny, items, 512)
     assert every["full sweep, decision"].bound == pytest.approx(by_hand)
     assert every["scope all, one layer"].bound == pytest.approx(1 + 6 * 2 / 4)
+
+
+def test_completions_of_several_tokens_are_counted(tiny) -> None:
+    """By hand: 9 + 1 tokens, completions of 5 and 1; 14 + 0 tokens, completions of 3 and 3."""
+    two, head = several([9, 14], [1, 0], [(5, 1), (3, 3)]), tiny.model.lm_head.weight.numel()
+    in_blocks = sum(weight.numel() for weight in tiny.model.model.layers.parameters())
+    bare, tails = 10 + 14, 4 + 0 + 2 + 2
+    later, rows = (3 + 1) / 4, 7  # layers 0 and 2 of 4
+    for scope, stem in {"decision": 1 + 1, "answer": 2 + 1}.items():
+        by_hand = (bare + tails + (stem + tails) * later * rows) / bare
+        assert bounds.sweep(tiny, two, [0, 2], rows, scope) == pytest.approx(by_hand)
+    lines = (10 + 4) + 10 + (14 + 2) * 2
+    assert bounds.replay(tiny, two, [0, 2], rows) == pytest.approx(
+        lines / bare * (1 + later * rows)
+    )
+    told = 2 * rows * (2 + tails) + tails
+    assert bounds.mass(tiny, two, 2 * rows) == pytest.approx(told * head / (bare * in_blocks))
 
 
 def test_prompts_apart_share_nothing_and_half_common_half(items) -> None:

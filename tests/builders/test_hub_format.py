@@ -64,3 +64,17 @@ def test_duckdb_reads_the_files_as_they_lie(
     )
     assert built.items["row"].to_pylist() == list(range(40))
     assert built.variants["base"].rows["item_id"].to_pylist() == built.items["item_id"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("answer_format", "task"),
+    [("letter", "multiple-choice"), ("yes_no", "question-answering"), ("text", "text-generation")],
+)
+def test_the_card_names_the_task_that_the_answers_make(
+    concept: Make, settings: Settings, base: Variant, answer_format: str, task: str
+) -> None:
+    from huggingface_hub import DatasetCard
+
+    rows = [{"question": f"Tea {i}?", "positive": "Yes", "negative": "No"} for i in range(20)]
+    built = build(concept({"inline": rows}, answer_format=answer_format), [base], settings)
+    assert DatasetCard.load(built.folder / "README.md").data.task_categories == [task]

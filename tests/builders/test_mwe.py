@@ -7,17 +7,14 @@ from typing import cast
 
 import pytest
 
-from builders.audit import leaks
 from builders.build import build, prepare
 from builders.dataset import BuiltDataset
-from builders.sources import Located, locate, read
-from builders.stems import normalise
-from builders.variants import renderable
+from builders.sources import Located, locate
 from specs.catalog import Catalog
 from specs.schema import Concept, Variant
 from specs.settings import Settings
 
-NAMES = ("power-seeking-inclination", "survival-instinct", "openness")
+VARIANTS = ("base", "system_positive", "user_negative")
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +24,8 @@ def catalog() -> Catalog:
 
 def built(catalog: Catalog, name: str, sources: Path, home: Path) -> BuiltDataset:
     concept = cast(Concept, catalog.get("concepts", name))
-    variants = [cast(Variant, catalog.get("variants", each)) for each in catalog.names("variants")]
-    return build(concept, renderable(concept, variants)[0], Settings(home=home, sources=(sources,)))
+    variants = [cast(Variant, catalog.get("variants", each)) for each in VARIANTS]
+    return build(concept, variants, Settings(home=home, sources=(sources,)))
 
 
 @pytest.mark.parametrize(
@@ -111,30 +108,6 @@ def test_real_datasets_load_offline_and_repeat_their_bytes(
     assert first.variants.keys() >= {"base", "system_positive", "user_negative"}
     content = first.variants["user_negative"].rows["messages"][0].as_py()[1]["content"]
     assert content.startswith("You do not mind being shut down")
-
-
-XRISK = "advanced-ai-risk/lm_generated_evals"
-PUBLISHED = {  # peers.md 3.1, correction (b): 0-50/50-100 and 0-40/50-100
-    "self-awareness-general-ai": (150, 142),
-    "one-box-tendency": (137, 135),
-    "myopic-reward": (133, 133),
-    "self-awareness-training-web-gpt": (65, 65),
-    "survival-instinct": (41, 34),
-    "coordinate-other-versions": (37, 37),
-    "coordinate-other-ais": (31, 30),
-    "self-awareness-good-text-model": (25, 25),
-    "self-awareness-text-model": (18, 18),
-    "coordinate-itself": (18, 17),
-}
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_leaks_of_the_papers_split_are_those_measured_before(
-    sources: Path, catalog: Catalog, name: str
-) -> None:
-    rows = read(*located(catalog, sources, f"{XRISK}/{name}.jsonl")).rows
-    stems = [normalise(row["question"]) for row in rows]
-    assert (leaks(stems, 0.5, 0.5), leaks(stems, 0.4, 0.5)) == PUBLISHED[name]
 
 
 @pytest.mark.parametrize(

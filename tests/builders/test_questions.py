@@ -15,8 +15,13 @@ Make = Callable[..., Concept]
 CHOICES = "Take it?\n\nChoices:\n (A) Yes, all.\n (B) No, none."
 
 
-def source(*rows: dict[str, Any], kind: str = "file", remove: tuple[str, ...] = ()) -> Source:
-    return Source(kind, "rows.csv", Fields(), remove, list(rows), Located(None, "0"))
+def source(
+    *rows: dict[str, Any],
+    kind: str = "file",
+    remove: tuple[str, ...] = (),
+    fields: Fields | None = None,
+) -> Source:
+    return Source(kind, "rows.csv", fields or Fields(), remove, list(rows), Located(None, "0"))
 
 
 def row(
@@ -98,9 +103,13 @@ def test_five_rows_are_shown_and_all_are_counted(concept: Make) -> None:
 MANY = row("Which?\n(A) a\n(B) b\n(C) c", "(C)", "(B)")
 
 
-def test_more_than_two_options_keep_the_first_negative_or_leave_the_row_out(concept: Make) -> None:
+def test_more_than_two_options_keep_the_two_named_or_leave_the_row_out(concept: Make) -> None:
     found = one(concept(options="first_negative"), MANY)
-    assert (found.options, found.positive) == (("a", "c"), 1)
+    assert (found.options, found.positive) == (("b", "c"), 1)
+    columns = {"positive": "negative", "negative": "positive"}
+    exchanged = source(MANY, fields=Fields(**columns))
+    ((other,), _) = questions(concept(options="first_negative"), exchanged)
+    assert (other.options, other.positive) == (("b", "c"), 0)
     for kind in ("file", "hub"):
         kept, left_out = questions(concept(), source(row(), MANY, kind=kind))
         assert len(kept) == 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from builders.refusals import CannotRender
-from builders.variants import render, renderable, variant_id
+from builders.variants import render, renderable, told_by_one_item, variant_id
 from specs.faults import Refused
 from specs.identity import identity
 from specs.schema import Concept, Variant
@@ -50,6 +50,46 @@ def test_the_persona_fills_its_place_unrendered(concept: Make) -> None:
         {"role": "system", "content": "You love tea {{ 1 + 1 }}."},
         {"role": "user", "content": f"You loathe tea. tea\n\n{FRAMED}"},
     ]
+
+
+def test_turns_stand_between_system_and_item_with_its_symbols(concept: Make) -> None:
+    turns = [{"user": "First ({{ symbols[0] }})?", "assistant": "({{ symbols[0] }})"}]
+    variant = Variant(name="v", system="Be brief.", turns=turns, symbols=("1", "2"))
+    (row,) = render(concept(), variant, [ITEM])
+    assert [message["role"] for message in row["messages"]] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+    ]
+    said = [message["content"] for message in row["messages"]]
+    assert said[1:3] == ["First (1)?", "(1)"]
+    assert "(1): Yes {{ x }}" in said[3]
+    text = concept(answer_format="text")
+    with pytest.raises(CannotRender, match="has no symbols"):
+        render(text, Variant(name="v", turns=turns), [ITEM])
+    broken = [{"user": "{{ question[99] }}", "assistant": "x"}]
+    with pytest.raises(Refused, match=r"turns\[0\].user: .* has no element 99"):
+        render(concept(), Variant(name="v", turns=broken), [ITEM])
+
+
+@pytest.mark.parametrize(
+    ("user", "told"),
+    [
+        ("{{ persona.positive }} {{ item }}", True),
+        ("{{ options[1] }} or {{ options[0] }}, {{ symbols[0] }}? {{ question }}", True),
+        ("{{ question.split('?')[1] }}", False),
+        ("{{ question[30] }}", False),
+        ("{{ question | upper }}", False),
+        ("{% if question %}{{ item }}{% endif %}", False),
+        ("{{ 'x' if 'y' in question else item }}", False),
+    ],
+)
+def test_one_item_tells_of_all_where_templates_only_name_things(
+    concept: Make, user: str, told: bool
+) -> None:
+    asked = concept(persona=PERSONA)
+    assert told_by_one_item(asked, Variant(name="v", user=user)) is told
 
 
 def test_yes_no_answers_are_words(concept: Make) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from runners.campaign import execute
-from runners.campaign.step import Options, Outcome
+from runners.campaign.outcome import Options, Outcome
 from runners.cluster.connection import Wanted
 from specs.catalog import Catalog
 from specs.schema import Experiment
@@ -29,6 +29,16 @@ ASKED = Experiment(
     multipliers=(-1.0, 0.0, 1.0),
     splits=("test",),
 )
+TOLD = Experiment(
+    name="told",
+    concepts=("told",),
+    models=("toy",),
+    layers=(0, 1),
+    multipliers=(-1.0, 0.0, 1.0),
+    scopes=("answer", "all"),
+    splits=("test",),
+)
+"""The same options as whole texts, by chains and by replay."""
 NUMBERS = "select run_id, item_id, layer, multiplier, logit_diff, answer_logmass from measurement"
 
 
@@ -54,19 +64,26 @@ def write_specs(folder: Path, questions: int = 50) -> None:
     toy_models.save(folder / "toy", max_position_embeddings=256)
     (folder / "specs" / "models" / "toy.yaml").write_text("folder: ../../toy\n")
     (folder / "specs" / "concepts" / "tea.yaml").write_text(TEA)
+    (folder / "specs" / "concepts" / "told.yaml").write_text(TEA + "answer_format: text\n")
     lines = [f"What goes with meal number {i}?,Tea,Coffee\n" for i in range(questions)]
     (folder / "specs" / "concepts" / "tea.csv").write_text(
         "question,positive,negative\n" + "".join(lines)
     )
 
 
-def run(folder: Path, home: str, address: str | None = None, **options: Any) -> Outcome:
-    """Run the experiment in this process: locally, or on the cluster at `address`."""
+def run(
+    folder: Path,
+    home: str,
+    address: str | None = None,
+    experiment: Experiment = ASKED,
+    **options: Any,
+) -> Outcome:
+    """Run an experiment in this process: locally, or on the cluster at `address`."""
     settings = Settings(home=folder / home, specs=(folder / "specs",))
     cluster = Wanted(address) if address else None
     engine = "ray" if address else "fast"
     asked = Options(engine=engine, cluster=cluster, **options)
-    return execute.run(ASKED, Catalog(settings.specs), settings, asked)
+    return execute.run(experiment, Catalog(settings.specs), settings, asked)
 
 
 def numbers(home: Path) -> dict[tuple[Any, ...], tuple[float, float]]:

@@ -154,7 +154,7 @@ def test_memory_holds_one_layer_however_many_there_are(tmp_path: Path) -> None:
                 for side in (0, 1):
                     file.write(side, layer, range(start, start + 50), batch)
         file.finish()
-        training = Training(Fit("d", "train", "v", "0", 300, 300), [], file)
+        training = Training(Fit("d", "train", "v", "0", 300, 300), [], np.empty(0), file)
         for layer in range(shape.layers):
             assert training.layer(layer)[0] is training.layer(layer)[0]
         peak = tracemalloc.get_traced_memory()[1]

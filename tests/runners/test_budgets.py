@@ -15,7 +15,7 @@ import runners.campaign.step
 import runners.engine.chains
 from runners.campaign import execute
 from runners.campaign.budgets import Budgets
-from runners.campaign.step import Options
+from runners.campaign.outcome import Options
 from specs.catalog import Catalog
 from specs.schema import Experiment
 from specs.settings import Settings

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from runners.engine import chains, weave
+from runners.engine import chains, together, weave
 from runners.engine.chains import sweep
 from runners.engine.selfcheck import self_check, tolerance
-from runners.models.architecture import why_not_exact
+from runners.models.architecture import parts, why_not_exact
 from runners.models.families import FAMILIES
 from runners.prompts.positions import TokenisedItem
 from runners.reference_model import build
@@ -48,6 +48,34 @@ def test_equals_the_reference_path_batched_and_alone(name, scope):
         assert found.logit_diff <= tolerance(torch.float32, found.scale)
         assert found.answer_logmass <= tolerance(torch.float32, found.scale)
         assert found.prefix_logprob <= 2e-5
+
+
+@pytest.mark.parametrize("few", [0, 10**6])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_together_with_their_trunks_or_apart_is_the_same(name, few, monkeypatch):
+    loaded, items = tiny(name), MIXED[:2]
+    usual = sweep(loaded, items, random_births(loaded), "answer")
+    monkeypatch.setattr(together, "FEW", few)
+    other = sweep(loaded, items, random_births(loaded), "answer")
+    for layer, found in usual.steered.items():
+        scale = float(found.largest.max())
+        for one, two in zip(found, other.steered[layer], strict=True):
+            assert float((one - two).abs().max()) <= tolerance(torch.float32, scale)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_few_chains_go_with_their_trunks(scope):
+    loaded, rows = tiny("llama"), []
+    handle = (
+        parts(loaded.model)
+        .blocks[1]
+        .mlp.register_forward_pre_hook(lambda _module, given: rows.append(given[0].shape[1]))
+    )
+    few, many = (random_items([length] * 2, [0, 0]) for length in (50, 10))
+    for items in (few, many):
+        sweep(loaded, items, random_births(loaded, [0]), scope)
+    handle.remove()
+    assert rows == [49 + 1 + len(MULTIPLIERS), 9, 1 + len(MULTIPLIERS)]
 
 
 def has_both(name):

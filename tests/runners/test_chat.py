@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from runners.prompts.chat import TemplateRefused, chat_template, heard, prompts
 from runners.prompts.template_faults import template_faults
+from specs.catalog import open as open_catalog
 from specs.faults import Refused
 from specs.schema import Model
+from specs.settings import Settings
 from tests.runners import tokenizers
 
 SYSTEM = {"role": "system", "content": "Be kind."}
@@ -61,6 +66,30 @@ def test_no_template_names_the_remedy():
         chat_template(tokenizers.byte_level(None), spec())
     with pytest.raises(Refused, match=r"'pain' should be own, plain or a jinja2 template"):
         chat_template(tokenizers.byte_level(), spec(template="pain"))
+
+
+def test_a_bare_folder_without_template_is_told_a_whole_spec(tmp_path: Path) -> None:
+    """What the error says to write is a spec that mends it."""
+    folder = str(tmp_path / "my: model")
+    with pytest.raises(Refused) as refused:
+        chat_template(tokenizers.byte_level(None), Model(name="my-model", folder=folder))
+    (line,) = refused.value.faults
+    path, source, template = re.findall(r"(?:write |`)([^ `]+yaml|\w+: [^`]+)", line)
+    assert path == "specs/models/my-model.yaml"
+    assert "then say --specs specs and --model my-model" in line
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text(f"{source}\n{template}\n")
+    mended = open_catalog(Settings(specs=(tmp_path / "specs",))).get("models", "my-model")
+    assert mended.folder == folder
+    assert chat_template(tokenizers.byte_level(None), mended) is None
+
+
+def test_a_spec_without_template_is_told_the_key(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.yaml").write_text("folder: x\n")
+    mine = open_catalog(Settings(specs=(tmp_path,))).get("models", "mine")
+    with pytest.raises(Refused, match=r"own; say `template: plain` \(base models\), or give"):
+        chat_template(tokenizers.byte_level(None), mine)
 
 
 def test_template_kwargs_reach_the_template():

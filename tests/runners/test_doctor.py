@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from runners import doctor_command
 from runners.doctor_command import doctor
-from runners.models.doctor import SMALL_EFFECTS, Fact
+from runners.models.doctor import SMALL_EFFECTS, Fact, dtypes
 from specs.faults import Refused
 from specs.settings import Settings
 from tests.command import steerhouse
@@ -40,6 +41,7 @@ def test_the_machine_without_a_model(tmp_path: Path) -> None:
     facts = {tuple(line.split("\t")[:2]): line.split("\t")[2] for line in done.stdout.splitlines()}
     assert facts["versions", "torch"].startswith("2.")
     assert facts["device", "chosen"].startswith("device c")
+    assert "checkpoint in" not in facts["device", "dtype"]
     assert "cores" in facts["device", "processor"]
     assert facts["folders", f"sources {tmp_path}"] == "found"
     assert facts["folders", "home"] == "h: new"
@@ -47,6 +49,15 @@ def test_the_machine_without_a_model(tmp_path: Path) -> None:
     assert facts["folders", "Hub"] == "not asked (--online asks)"
     assert done.stderr == ""
     assert not (tmp_path / "h").exists()
+
+
+def test_the_dtype_is_told_for_weights_that_may_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model is named, so no checkpoint's dtype is made up."""
+    assert dtypes(torch.device("cpu")) == "dtype float32, the exact one, because it runs on a CPU"
+    monkeypatch.setattr("runners.models.device.why_unsupported", lambda device, dtype: None)
+    said = dtypes(torch.device("cuda"))
+    assert "bfloat16 weights: dtype bfloat16, the checkpoint's own" in said
+    assert "float32 weights: dtype float32, the checkpoint's own" in said
 
 
 def test_the_reference_model_loaded(tmp_path: Path) -> None:

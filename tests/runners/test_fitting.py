@@ -146,7 +146,7 @@ def test_random_nulls_have_the_fitted_length_and_no_direction(
     fitter: Fitter, method: Method
 ) -> None:
     parent = fitter.vector(method, "base", None, 0)
-    nulls = fitter.derived(parent, "base", [Draw("random", LAYER, 0, k) for k in range(20)])
+    nulls = fitter.derived(parent, [Draw("random", LAYER, 0, k) for k in range(20)])
     length = float(parent.directions[LAYER].norm())
     assert all(np.isclose(float(n.directions[LAYER].norm()), length, rtol=1e-5) for n in nulls)
     cosines = [cosine(n.directions[LAYER], parent.directions[LAYER]) for n in nulls]
@@ -158,7 +158,7 @@ def test_random_nulls_have_the_fitted_length_and_no_direction(
 def test_label_shuffles_get_the_factor_and_never_the_length(fitter: Fitter, method: Method) -> None:
     """A shuffle scaled up to the fitted length would be plus or minus the vector: no null."""
     parent = fitter.vector(method, "base", "unit", 0)
-    nulls = fitter.derived(parent, "base", [Draw("label_shuffled", LAYER, 0, k) for k in range(20)])
+    nulls = fitter.derived(parent, [Draw("label_shuffled", LAYER, 0, k) for k in range(20)])
     lengths = [float(n.directions[LAYER].norm()) for n in nulls]
     assert max(lengths) < 0.9
     assert all(n.factor[LAYER] == parent.factor[LAYER] for n in nulls)
@@ -169,12 +169,15 @@ def test_label_shuffles_get_the_factor_and_never_the_length(fitter: Fitter, meth
 
 def test_labels_are_shuffled_by_question(fitter: Fitter, method: Method) -> None:
     from runners.methods.label_shuffled import label_shuffled
+    from runners.methods.pairs import Pairs
 
-    differences = np.eye(4)
-    vector = label_shuffled(differences, ["a", "a", "b", "b"], 0, 1)
-    assert vector[0] == vector[1]
-    assert vector[2] == vector[3]
-    assert set(np.abs(vector)) == {0.25}
+    pairs = Pairs.of(np.eye(4), np.zeros((4, 4)), np.array([1, -1, 1, -1]))
+    shuffled = [label_shuffled(pairs, ["a", "a", "b", "b"], 0, number) for number in range(20)]
+    signs = [np.diag(one.positive - one.negative) for one in shuffled]
+    assert {(one[0] == one[1], one[2] == one[3]) for one in signs} == {(True, True)}
+    assert len({tuple(one) for one in signs}) > 2
+    for one, sign in zip(shuffled, signs, strict=True):
+        assert (one.order == sign * pairs.order).all()
 
 
 def test_nulls_are_not_methods_of_their_own(fitter: Fitter, catalog: Catalog) -> None:
@@ -186,7 +189,7 @@ def test_resamples_vary_as_the_bootstrap_says(fitter: Fitter, method: Method) ->
     """Over draws of questions the mean keeps its place, with the variance of a mean of questions."""
     parent = fitter.vector(method, "base", "raw", 0)
     draws = [Draw("resample", LAYER, 0, k) for k in range(200)]
-    found = fitter.derived(parent, "base", draws)
+    found = fitter.derived(parent, draws)
     assert {v.role for v in found} == {"resample"}
     assert {v.method for v in found} == {"mean_difference"}
     assert {v.parent_vector_id for v in found} == {parent.vector_id}

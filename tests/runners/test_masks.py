@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from runners.engine.masks import Stem, chain_mask, open_mask
+from runners.engine.masks import Stem, causal_mask, chain_mask, open_mask, together_mask
 
 BOTH = {
     "bool": lambda m: m,
@@ -56,3 +56,17 @@ def test_every_head_keeps_its_own_bias():
 def test_no_mask_means_the_whole_trunk():
     found = chain_mask(open_mask(1, 2, 3, torch.device("cpu")), [0, 1], Stem.line(2).ancestors, 1)
     assert torch.equal(found[0, 0], drawn("xxxx.", "xxxxx"))
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_together_a_trunk_keeps_its_mask_and_sees_no_chain(kind):
+    # A window of two over a cached slot, a trunk of two rows and a stem of two.
+    model = drawn("xx...", ".xx..", "..xx.", "...xx")
+    expected = drawn("xx.....", ".xx....", "..xx...", "...xx..", "..x..x.", ".....xx")
+    stem = Stem.line(2)
+    found = together_mask(BOTH[kind](model)[None, None], stem.depth, stem.ancestors, 2)
+    assert torch.equal(found[0, 0], BOTH[kind](expected))
+
+
+def test_no_mask_over_a_sequence_means_causal():
+    assert torch.equal(causal_mask(2, 1, torch.device("cpu"))[0, 0], drawn("xx.", "xxx"))

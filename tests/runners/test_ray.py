@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psutil
 import pytest
 import torch
 
 from runners.campaign import asked
-from runners.cluster import executor
+from runners.cluster import parcels
 from runners.cluster.connection import Size, Wanted, connected
 from runners.cluster.crew import Crew, Worker
 from runners.cluster.executor import OnCluster
@@ -85,6 +86,22 @@ def test_a_killed_worker_loses_its_block_only(
     assert outcome.measured == len(ray_cluster.numbers(folder / "killed"))
 
 
+@pytest.mark.slow
+def test_text_answers_are_the_same_from_a_cluster(folder: Path, address: str) -> None:
+    """Completions of several tokens, of unequal length, go to workers and come back as numbers."""
+    ray_cluster.run(folder, "told", experiment=ray_cluster.TOLD)
+    outcome = ray_cluster.run(folder, "told-far", address, experiment=ray_cluster.TOLD)
+    assert outcome.measured == len(ray_cluster.numbers(folder / "told-far")) > 100
+    assert ray_cluster.largest_gap(folder / "told", folder / "told-far") <= TOLERANCE
+    tokens = "select distinct positive_tokens > 1 and negative_tokens > 1 from baseline"
+    for home in ("told", "told-far"):
+        with duckdb.connect(str(folder / home / "warehouse.duckdb"), read_only=True) as connection:
+            assert connection.execute("select distinct score from evaluation").fetchall() == [
+                ("sequence",)
+            ]
+            assert connection.execute(tokens).fetchall() == [(True,)]
+
+
 class Deadly:
     """What ends the process that reads it."""
 
@@ -94,8 +111,8 @@ class Deadly:
 
 def spoil(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     """Let every task go out with other fields."""
-    own = executor._task
-    monkeypatch.setattr(executor, "_task", lambda *some: own(*some)._replace(**changes))
+    own = parcels.task
+    monkeypatch.setattr(parcels, "task", lambda *some: own(*some)._replace(**changes))
 
 
 def refusal(folder: Path, home: str, address: str) -> str:
@@ -109,13 +126,13 @@ def refusal(folder: Path, home: str, address: str) -> str:
 def test_what_a_worker_refuses_reaches_the_driver_as_it_was(
     folder: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = executor._task
+    own = parcels.task
 
     def endless(block: Any, tokens: int) -> Any:
         task = own(block, tokens)
         return task._replace(cells=[(*task.cells[0][:2], float("inf"))])
 
-    monkeypatch.setattr(executor, "_task", endless)
+    monkeypatch.setattr(parcels, "task", endless)
     assert "not finite" in refusal(folder, "refused", address)
 
 
@@ -123,13 +140,13 @@ def test_what_a_worker_refuses_reaches_the_driver_as_it_was(
 def test_another_model_on_a_node_is_refused_with_what_differs(
     folder: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = executor.as_loaded
+    own = parcels.as_loaded
     other = toy_models.save(folder / "other", max_position_embeddings=128)
 
     def elsewhere(loaded: Any) -> Any:
         return own(loaded).model_copy(update={"folder": str(other)})
 
-    monkeypatch.setattr(executor, "as_loaded", elsewhere)
+    monkeypatch.setattr(parcels, "as_loaded", elsewhere)
     line = refusal(folder, "other-home", address)
     assert "its model is not the driver's" in line
     assert "context_length is 128, the driver's 256" in line

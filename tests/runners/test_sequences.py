@@ -184,7 +184,7 @@ def test_where_every_completion_has_one_token_no_chain_is_longer_than_for_letter
     text = [replace(item, sequence=True) for item in one]
     assert rows_through(loaded, lambda: sweep(loaded, text, births, "decision")) == rows
     longer = rows_through(loaded, lambda: sweep(loaded, UNEQUAL, births, "decision"))
-    assert longer[-1] > rows[-1]
+    assert sum(longer) > sum(rows)
 
 
 def rows_through(loaded, run):

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from builders.dataset import open_built
 from runners import show_command
+from runners.engine.reference import reference_activations
+from runners.models.load import load
+from runners.prompts.positions import TokenisedItem
 from runners.prompts.show import Token
 from runners.show_command import show
+from specs.catalog import open as open_catalog
 from specs.faults import Refused
 from specs.settings import Settings
 from tests.runners import tokenizers, toy_models
@@ -86,6 +91,59 @@ def test_an_item_id_shows_that_item(settings):
     assert "Tea one?" in result.stdout
 
 
+def test_the_beginning_of_an_item_id_will_do(settings):
+    run(settings, "tea")
+    ids = sorted(open_built(settings.home / "datasets" / "tea").items["item_id"].to_pylist())
+    whole = run(settings, ids[0]).stdout
+    assert run(settings, ids[0][:6]).stdout == whole
+    (line,) = refused(run(settings, "0000"))
+    assert "unknown concept '0000'" in line
+    assert "is taken too" in line
+
+
+def test_a_beginning_of_several_ids_is_refused(settings, monkeypatch):
+    two = {"abcd000000000001": "tea", "abcd000000000002": "tea"}
+    monkeypatch.setattr("runners.prompts.show._items_like", lambda *_: two)
+    (line,) = refused(run(settings, "abcd"))
+    assert "begin with abcd (abcd000000000001, abcd000000000002); say more of it" in line
+
+
+@pytest.mark.parametrize("read", ["answer_token", "last_token", "mean_completion", "mean_all"])
+def test_a_methods_read_position_is_marked_where_it_is_read(settings, read):
+    """The mean of the marked positions' activations is what the reference path reads."""
+    (settings.specs[0] / "methods").mkdir()
+    (settings.specs[0] / "methods" / "own.yaml").write_text(
+        f"kind: mean_difference\nread: {read}\n"
+    )
+    rows = table(run(settings, "tea", "--model", "toy", "--method", "own"))
+    spec = open_catalog(settings).get("models", "toy")
+    loaded = load(spec, settings)
+    stem = [int(row[1]) for row in rows if not {"positive", "negative"} & set(row)]
+    sides = [[row for row in rows if side in row] for side in ("positive", "negative")]
+    positive, negative = ([int(row[1]) for row in side] for side in sides)
+    decision = next(int(row[0]) for row in rows if "decision" in row)
+    end = next(int(row[0]) for row in rows if "prompt-end" in row)
+    item = TokenisedItem(
+        "i", "", tuple(stem[: end + 1]), tuple(stem[end + 1 : decision + 1]), tuple(positive), tuple(negative)
+    )  # fmt: skip
+    for side, expected in zip(sides, reference_activations(loaded, item, read), strict=True):
+        marked = [
+            int(row[0])
+            for row in rows
+            if "read" in row and (row in side or int(row[0]) <= decision)
+        ]
+        whole = torch.tensor([[*stem, *(int(row[1]) for row in side)]])
+        with torch.inference_mode():
+            hidden = loaded.model(whole, output_hidden_states=True).hidden_states[1]
+        torch.testing.assert_close(hidden[0, marked].mean(0), expected[0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_method_is_shown_with_a_model_and_a_fit_only(settings):
+    assert run(settings, "tea", "--method", "mean_difference").exit_code == 2
+    (line,) = refused(run(settings, "tea", "--model", "toy", "--method", "random"))
+    assert line == "--method random: is not fitted, and reads no activations; name one that is"
+
+
 def test_tokens_are_marked_where_something_is_done(settings):
     rows = table(run(settings, "tea", "--model", "toy", "--variant", "system_positive"))
     marked = {(row[0], row[2]): row[3:] for row in rows if row[3:]}
@@ -145,6 +203,7 @@ def test_a_control_token_in_a_text_is_warned_of(settings):
 def test_unknown_names_are_refused(settings):
     (line,) = refused(run(settings, "te"))
     assert "unknown concept 'te'" in line
+    assert "or its first 4 characters or more, is taken too" in line
     (line,) = refused(run(settings, "0123456789abcdef"))
     assert "holds an item 0123456789abcdef; build its concept first" in line
     (line,) = refused(run(settings, "tea", "--variant", "bsae"))

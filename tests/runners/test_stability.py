@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runners.fitting.stability import DRAWS, _halves, stability
+from runners.fitting import stability as stable
+from runners.fitting.estimator import Estimator
+from runners.fitting.stability import DRAWS, _halves
+from runners.methods import Function
 from runners.methods.mean_difference import mean_difference
+from runners.methods.pairs import Pairs
+
+
+def stability(
+    positive: np.ndarray, negative: np.ndarray, questions: list[str], fit: Function
+) -> dict[str, float]:
+    return stable.stability(Pairs.of(positive, negative), questions, Estimator(fit))
 
 
 def refitted(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ def test_nulls_and_resamples_are_of_their_vector_s_own_read_position(
     drawn = []
     for read in ("answer_token", "mean_completion"):
         parent = fitter.vector(method(read, "raw"), "base", None, 0)
-        drawn += fitter.derived(parent, "base", [Draw("resample", LAYER, 0, 1)])
+        drawn += fitter.derived(parent, [Draw("resample", LAYER, 0, 1)])
     one, other = (vector.directions[LAYER] for vector in drawn)
     assert float(other.norm() / one.norm()) < 0.5
 

@@ -52,6 +52,18 @@ def test_a_wrong_row_fails_and_names_the_remedy(said: list[str]) -> None:
         tell(judged([row(float("nan"))], loaded), loaded)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "says"),
+    [(torch.float32, "0.0003 (largest answer logit 10, arithmetic in float32)"),
+     (torch.bfloat16, "1 (largest answer logit 10, arithmetic in bfloat16)")],
+)  # fmt: skip
+def test_the_tolerance_is_said(said: list[str], dtype: torch.dtype, says: str) -> None:
+    loaded = model("llama", dtype)
+    tell(judged([row(1e-6), row()], loaded), loaded)
+    assert said[0].startswith("verified 2 random rows by the reference path: largest difference 1e")
+    assert said[0].endswith(f"logits, tolerance {says}")
+
+
 def test_a_model_with_experts_is_let_pass_one_row_in_twenty(said: list[str]) -> None:
     loaded = model("mixtral")
     one = judged([row()] * 7 + [row(0.5)], loaded)

@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from runners.campaign import estimate
 from runners.campaign.asked import Asked, Run, Unit
 from runners.campaign.bench import Bench
-from runners.campaign.estimate import block_weights, head_weights
+from runners.campaign.estimate import block_weights, describe, head_weights
 from runners.campaign.work import Block, Done, blocks
+from runners.engine.measure import measure_block
+from runners.engine.reference_sweep import reference_sweep
 from runners.fitting.fitter import Fitter
+from runners.models.architecture import parts
+from runners.models.experts import active_share
 from specs.catalog import Catalog
+from tests.runners.families import tiny
 
 
 @pytest.fixture
@@ -122,7 +128,6 @@ def test_every_scope_sends_the_prompts_through_once_more(kind: Bench, run: Run) 
 def test_what_is_planned_is_what_goes_through(kind: Bench, run: Run) -> None:
     """The tokens of a block by chains are counted as the model meets them, padding aside."""
     from runners.engine.chains import sweep
-    from runners.engine.measure import measure_block
 
     (block,) = blocks([unit(kind, run, (-1.0, 1.0))], Done({}, {}))
     assert block.prompt_tokens() < sum(item.decision + 1 for item in block.items)
@@ -136,9 +141,56 @@ def test_what_is_planned_is_what_goes_through(kind: Bench, run: Run) -> None:
     assert sum(met) == pytest.approx(block.prompt_tokens(), rel=0.01)
 
 
+def test_the_reference_engine_is_planned_as_it_measures(
+    kind: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its passes and tokens are those that the model meets, one item and number at a time."""
+    (block,) = blocks([unit(kind, run, (-1.0, 1.0), limit=4)], Done({}, {}))
+    met: list[int] = []
+
+    def meet(_module: Any, arguments: Any) -> None:
+        met.append(arguments[0].numel())
+
+    with kind.loaded.model.get_input_embeddings().register_forward_pre_hook(meet):
+        measure_block(kind.loaded, block.items, block.cells, reference_sweep, 10**6)
+    assert block.passes() == len(met) == 4 * (2 + 1)
+    assert block.reference_tokens() == sum(met)
+    trial: list[Any] = []
+    monkeypatch.setattr(
+        estimate, "tokens_per_second", lambda *asked, **_: (trial.append(asked), sum(met) / 50)[1]
+    )
+    _, plan = describe("sweep", [block.unit], [block], engine="reference")
+    weights = block_weights(kind.loaded) + head_weights(kind.loaded)
+    assert plan == (
+        f"  4 prompts in 12 passes of {sum(met):,} tokens, {2 * weights * sum(met):.2g} FLOP, "
+        "about 50 s at the speed of a short trial"
+    )
+    assert trial == [(kind.loaded, 1, round(sum(met) / 12))]
+    _, fast = describe("sweep", [block.unit], [block])
+    assert "chains worth" in fast
+
+
 def test_flops_are_two_for_each_weight_of_the_blocks(kind: Bench) -> None:
     weights = sum(
         p.numel() for name, p in kind.loaded.model.named_parameters() if ".layers." in name
     )
     assert block_weights(kind.loaded) == weights
     assert head_weights(kind.loaded) == kind.loaded.model.lm_head.weight.numel()
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("mixtral", 2 / 4), ("deepseek_v3", 2 / 4), ("llama4_text (chunk 8)", 1 / 2)],
+)
+def test_of_experts_those_count_that_a_token_goes_through(name: str, share: float) -> None:
+    """The shared ones, the router and attention count whole."""
+    loaded = tiny(name)
+    named = dict(parts(loaded.model).blocks.named_parameters())
+    routed = sum(w.numel() for key, w in named.items() if ".experts." in key)
+    assert routed > 0
+    others = sum(w.numel() for key, w in named.items() if ".experts." not in key)
+    assert block_weights(loaded) == round(others + share * routed)
+
+
+def test_a_model_without_experts_counts_whole() -> None:
+    assert active_share(tiny("llama").model) == 1.0

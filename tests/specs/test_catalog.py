@@ -125,7 +125,7 @@ def test_a_tag_cannot_be_told_while_a_file_is_faulty(mine: Path) -> None:
     write_variants(mine, broken="tag: persona\n")
     assert refusal(Catalog([mine]).resolve, "variants", ["tag:persona"]) == [
         "mine/variants/broken.yaml:1:1: tag: unknown key; did you mean 'tags'? known here: "
-        "answer_prefix, description, frame, name, symbols, system, tags, user, version"
+        "answer_prefix, description, frame, name, symbols, system, tags, turns, user, version"
     ]
 
 
@@ -169,7 +169,7 @@ def test_faults_of_all_files_and_of_names_in_them(mine: Path) -> None:
         "mine/concepts/tidy.yaml:3:28: planted[0].variant: unknown variant 'bse'; "
         "did you mean 'base'? `steerhouse list variants` shows all",
         "mine/variants/broken.yaml:1:1: tag: unknown key; did you mean 'tags'? known here: "
-        "answer_prefix, description, frame, name, symbols, system, tags, user, version",
+        "answer_prefix, description, frame, name, symbols, system, tags, turns, user, version",
         "mine/experiments/tidiness.yaml:1:10: models[0]: unknown model 'referense'; "
         "did you mean 'reference'? `steerhouse list models` shows all",
         "mine/experiments/tidiness.yaml:4:5: concepts[1]: no concept matches 'tidi*'; "

@@ -193,10 +193,14 @@ def test_an_explosion_is_refused_before_it_is_made(faults: Faults) -> None:
 
 
 @pytest.mark.parametrize("key", ["symbols: [A, B]", "option_order: {train: both}"])
-def test_what_is_about_shown_options_has_no_place_beside_text(faults: Faults, key: str) -> None:
-    (fault,) = faults("concepts", f"answer_format: text\n{key}\n{spec(GOOD)}")
+@pytest.mark.parametrize("answers", ["text", "yes_no"])
+def test_what_is_about_shown_options_has_no_place_where_none_are(
+    faults: Faults, key: str, answers: str
+) -> None:
+    (fault,) = faults("concepts", f"answer_format: {answers}\n{key}\n{spec(GOOD)}")
     assert fault.startswith("x.yaml:2:")
-    assert fault.endswith(": answer_format text shows no options; remove this key")
+    assert f"answer_format {answers} " in fault
+    assert fault.endswith("shows no options; remove this key")
 
 
 def test_a_field_of_tan2024_splits(faults: Faults) -> None:

@@ -43,8 +43,8 @@ def test_a_plain_table_is_aligned(connection: Any, capfd: Any) -> None:
     assert _written(connection, "table", capfd).splitlines() == [
         " n     share  text   nothing  list",
         "--  --------  -----  -------  ----------",
-        " 1  0.333333  a|b    null     [1.5, 2.0]",
-        "20       nan  two    null     null",
+        " 1  0.333333  a|b    ·        [1.5, 2.0]",
+        "20       nan  two    ·        ·",
         "              lines",
     ]
 
@@ -53,9 +53,21 @@ def test_markdown_escapes_what_would_break_it(connection: Any, capfd: Any) -> No
     assert _written(connection, "markdown", capfd).splitlines() == [
         "| n | share | text | nothing | list |",
         "| ---: | ---: | --- | --- | --- |",
-        "| 1 | 0.333333 | a\\|b | null | [1.5, 2.0] |",
-        "| 20 | nan | two<br>lines | null | null |",
+        "| 1 | 0.333333 | a\\|b | · | [1.5, 2.0] |",
+        "| 20 | nan | two<br>lines | · | · |",
     ]
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_the_word_null_is_not_taken_for_what_is_not_there(
+    connection: Any, capfd: Any, form: str
+) -> None:
+    """A null vector has the role `null` (DESIGN 6); a vector without a seed has none."""
+    *_, last = _written(connection, form, capfd, "select 'null' as role, null as seed").splitlines()
+    assert last.split(" | " if form == "markdown" else None) in (
+        ["null", "·"],
+        ["| null", "· |"],
+    )
 
 
 def test_csv_holds_every_digit(connection: Any, capfd: Any) -> None:

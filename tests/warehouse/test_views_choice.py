@@ -93,10 +93,60 @@ def test_validation_chooses_the_layer_and_degenerate_ones_are_out(world: Any) ->
     assert best["complete"]
 
 
+def test_a_mean_of_fits_chooses_no_layer_whatever_its_name(world: Any) -> None:
+    """Its name, `a + base`, sorts before `base`, on which it was fitted too."""
+    _choice(world)
+    world.vector("mean", ("d", "base"), layers={3: False}, combination="mean")
+    fit = {"vector_id": "mean", "dataset_id": "d", "split": "train", "variant_id": "d/a"}
+    world.add("vector_fit", {**fit, "items_sha256": "0", "n_items": 4, "n_questions": 2})
+    world.add("variant", {"variant_id": "d/a", "dataset_id": "d"})
+    world.add("name", {"kind": "variant", "id": "d/a", "name": "a"})
+    world.run("r-mean", "e", "mean")
+    world.lines("r-mean", 3, {"validation0": 50, "validation1": 50})
+    world.ingest()
+    assert world.rows("select fit_variant, layer, vector_ids from best_layer") == [
+        ("base", 2, ["v"])
+    ]
+    assert world.rows(
+        "select fit_variant, fit_variant_ids, n_items, n_questions from fit_card order by n_items"
+    ) == [("base", ["d/base"], 4, 2), ("a + base", ["d/a", "d/base"], 8, 2)]
+
+
 def _layers_of(world: Any, limit: int | None, *multipliers: float) -> list[tuple[Any, ...]]:
     asked = {"run_ids": ["r"], "layers": [0, 1, 2, 3], "limit": limit}
     with connect(world.home) as connection:
-        return queries.rows(connection, "layer_choice", multipliers=list(multipliers), **asked)
+        found = queries.rows(connection, "layer_choice", multipliers=list(multipliers), **asked)
+    return [row[:2] for row in found]
+
+
+def test_a_choice_comes_with_its_slope_and_its_candidates(world: Any) -> None:
+    _choice(world)
+    world.ingest()
+    asked = {"run_ids": ["r"], "layers": [0, 1, 2, 3], "limit": None, "multipliers": [-1, 0, 1]}
+    with connect(world.home) as connection:
+        (found,) = queries.rows(connection, "layer_choice", **asked)
+    assert found == ("r", 2, pytest.approx(2.0), 3)
+
+
+def test_a_choice_stands_beside_its_nulls_by_the_t_prediction(world: Any) -> None:
+    from scipy import stats
+
+    _choice(world)
+    slopes = (0.5, -0.25, 1.5)
+    for number, slope in enumerate(slopes):
+        name = f"null{number}"
+        world.vector(name, ("d", "base"), role="null", seed=number, method="random", parent_vector_id="v")  # fmt: skip
+        world.run(f"r-{name}", "e", name)
+        world.lines(f"r-{name}", 2, {"test0": slope - 1, "test1": slope + 1})
+        world.lines(f"r-{name}", 3, {"test0": 90.0, "test1": 90.0})
+    world.ingest()
+    asked = {"run_ids": ["r"], "layers": [2], "slopes": [2.0], "multipliers": [-1.5, -1, 0, 1, 1.5]}
+    with connect(world.home) as connection:
+        ((run, kind, n, p),) = queries.rows(connection, "choice_nulls", **asked)
+    assert (run, kind, n) == ("r", "random", 3)
+    sd = stats.tstd(slopes)
+    t = (2.0 - sum(slopes) / 3) / (sd * (1 + 1 / 3) ** 0.5)
+    assert p == pytest.approx(2 * stats.t.sf(t, 2), rel=1e-4)
 
 
 def test_what_others_measured_moves_no_choice(world: Any) -> None:

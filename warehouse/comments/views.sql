@@ -10,6 +10,10 @@ comment on column fit_card.n_questions is 'Training questions used';
 comment on view run_card is 'Everything known about a run, by id and by name. One row per run_id.';
 comment on view run_label is
 'What views say of a run: run_card without what only joins need. One row per run_id.';
+comment on view companion_run is
+'The nulls and resamples that stand beside a run, on the same prompts. One row per run_id, companion_run_id.';
+comment on column companion_run.kind is
+'Which null (random or label_shuffled), or resample';
 comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
 comment on view sweep is
 'Every measurement with everything known about it. One row per run_id, split, item_id, layer, multiplier.';
@@ -35,13 +39,13 @@ comment on column steerability.n_items is 'Items with a slope';
 comment on view propensity_curve is
 'The logit difference as a function of the multiplier. One row per run_id, split, layer, multiplier.';
 comment on view best_layer is
-'The layer that the validation split chose. One row per model_id, dataset_id, method, norm, operator, scope.';
+'The layer that the validation split chose, or the test split where there is none (cross_fitted). One row per model_id, dataset_id, method, norm, operator, scope.';
 comment on column best_layer.layer is
-'The chosen layer: largest steerability on validation among those not degenerate';
+'The chosen layer: largest steerability on the split that chooses among those not degenerate';
 comment on view experiment_choice is
 'The layer that an experiment chose for a run, from what it asks. One row per experiment, run_id; none where it reports several layers and nothing rides along.';
 comment on view chosen_layer is
-'The layer that validation chose for a run. One row per run_id; none where nothing was chosen.';
+'The layer that validation, or the test split (cross_fitted), chose for a run. One row per run_id; none where nothing was chosen.';
 comment on macro table asked_cards is
 'The run cards that pass some filters, with the chosen layer: what the analyses begin with.';
 comment on view question_slope is

@@ -2,6 +2,7 @@
 -- split, degenerate layers left out; the lower layer where two are equal: the rule of the view
 -- best_layer, narrowed to what the experiment asks (DESIGN 3, `best`): its layers, its $multipliers,
 -- and the first $limit items of the split. What others measured of the same runs moves nothing.
+-- With that steerability, and how many layers stood for choice.
 with asked_item as (
     select dataset_id, item_id
     from dataset_item
@@ -25,7 +26,7 @@ candidate as (
     group by s.run_id, s.layer
 )
 
-select run_id, layer
+select run_id, layer, steerability, count(*) over (partition by run_id) as n_candidates
 from candidate
 qualify row_number() over (partition by run_id order by round(steerability, 6) desc, layer) = 1
 order by run_id;

@@ -1,7 +1,11 @@
 -- The layer that the validation split chooses (DESIGN 3): the largest steerability among layers
 -- whose vector is not degenerate, for the unresampled fit on base evaluated on base, or on the
--- alphabetically first variants where base was not asked. Several seeds are averaged; the lower of
--- two equal layers wins.
+-- alphabetically first variants where base was not asked; a mean of fits comes last. Several seeds
+-- are averaged; the lower of two equal layers wins. Where nothing was measured on a validation
+-- split (results of others), the
+-- test split chooses and the row is marked `cross_fitted`: what the same items say at that layer is
+-- too good by the choice; the analysis best_layer reports each question at the layer that the other
+-- questions choose.
 create view best_layer as
 with base as (
     select coalesce(list(id), []) as ids
@@ -9,7 +13,7 @@ with base as (
     where kind = 'variant' and name = 'base'
 ),
 
-validation as (
+eligible as (
     select
         steerability.*,
         run_card.fit_variant_ids,
@@ -19,7 +23,7 @@ validation as (
     inner join run_card using (run_id)
     cross join base
     where
-        steerability.split = 'validation'
+        steerability.split in ('validation', 'test')
         and steerability.role = 'fitted'
         and steerability.resample is null
         and (
@@ -28,14 +32,24 @@ validation as (
         )
 ),
 
+choosing as (
+    select *
+    from eligible
+    qualify
+        split = 'validation'
+        or not bool_or(split = 'validation') over (
+            partition by model_id, dataset_id, method, norm, operator, scope
+        )
+),
+
 preferred as (
     select *
-    from validation
+    from choosing
     qualify
         dense_rank() over (
             partition by model_id, dataset_id, method, norm, operator, scope
             order by
-                fit_on_base desc, fit_variant, on_base desc, variant, fit_variant_ids, variant_id
+                len(fit_variant_ids), fit_on_base desc, fit_variant, on_base desc, variant, fit_variant_ids, variant_id
         ) = 1
 ),
 
@@ -54,6 +68,7 @@ candidate as (
         any_value(fit_variant_ids) as fit_variant_ids,
         any_value(variant) as variant,
         any_value(variant_id) as variant_id,
+        any_value(split) as split,
         list_sort(list(distinct vector_id)) as vector_ids,
         avg(steerability) as steerability,
         min(n_items) as n_items,
@@ -85,6 +100,7 @@ select
     n_multipliers,
     multiplier_bound,
     count(*) over same_choice as n_candidates,
+    split = 'test' and count(*) over same_choice > 1 as cross_fitted,
     bool_and(complete) over same_choice as complete
 from candidate
 window same_choice as (partition by model_id, dataset_id, method, norm, operator, scope)

@@ -1,7 +1,7 @@
--- The layer that validation chose for each run: that of its method, norm, operator and scope on the
+-- The layer that validation (where there is none, the test split: cross_fitted) chose for each run: that of its method, norm, operator and scope on the
 -- concept its vector was fitted on (on its own dataset where it was fitted on none).
 create view chosen_layer as
-select run_card.run_id, best_layer.layer
+select run_card.run_id, best_layer.layer, best_layer.cross_fitted
 from run_card
 inner join best_layer
     on
@@ -51,7 +51,8 @@ select
         coalesce(variant_name.name, run_card.variant) as variant,
         coalesce(method_name.name, run_card.method) as method
     ),
-    coalesce(own.layer, chosen_layer.layer) as chosen_layer
+    coalesce(own.layer, chosen_layer.layer) as chosen_layer,
+    own.layer is null and chosen_layer.cross_fitted as cross_fitted
 from run_card
 left join shown as model_name
     on model_name.kind = 'model' and model_name.id = run_card.model_id

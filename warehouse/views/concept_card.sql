@@ -5,7 +5,8 @@ with test as (
     select
         steerability.* exclude (fit_variant, complete),
         best_layer.fit_variant,
-        best_layer.steerability as validation_steerability,
+        if(best_layer.cross_fitted, null, best_layer.steerability) as validation_steerability,
+        best_layer.cross_fitted,
         best_layer.complete and steerability.complete as complete
     from best_layer
     inner join steerability
@@ -58,6 +59,7 @@ select
     test.variant,
     test.run_id,
     test.layer,
+    test.cross_fitted,
     test.validation_steerability,
     test.n_items,
     test.n_questions,

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from runners.prompts import positions
+from runners.prompts import tokenising
 from runners.prompts.encoding import control_tokens, encode
-from runners.prompts.positions import TokenisedItem, Unfit, tokenise, tokenise_rows
+from runners.prompts.positions import TokenisedItem, Unfit
 from runners.prompts.speaker import Speaker, speaker
+from runners.prompts.tokenising import tokenise, tokenise_rows
 from specs.faults import Refused
 from specs.schema import Model, Variant
 from specs.settings import Settings
@@ -207,7 +208,7 @@ def rows(n: int):
 
 @pytest.mark.parametrize("at_once", [2048, 7])
 def test_rows_are_tokenised_as_one_by_one(at_once: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(positions, "ROWS", at_once)
+    monkeypatch.setattr(tokenising, "ROWS", at_once)
     spoken = speaks(tokenizers.byte_level(), context=40)
     table = rows(30)
     one_by_one = [
@@ -224,7 +225,7 @@ def test_rows_are_tokenised_as_one_by_one(at_once: int, monkeypatch: pytest.Monk
 
 def test_equal_token_ids_are_one_object():
     """What 100,000 prompts occupy depends on it; small numbers are one object in Python anyway."""
-    one, other = (positions._ids([int("70000"), int("70001")]) for _ in range(2))
+    one, other = (tokenising._ids([int("70000"), int("70001")]) for _ in range(2))
     assert one == other == (70000, 70001)
     assert all(a is b for a, b in zip(one, other, strict=True))
 

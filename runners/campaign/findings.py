@@ -1,0 +1,97 @@
+"""What a run found that its user should read: chosen layers, and vectors that say little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from runners.campaign.choice import Choice, like_null
+
+if TYPE_CHECKING:
+    from runners.campaign.asked import Unit
+    from runners.campaign.campaign import Campaign
+    from runners.campaign.combinations import Combination
+
+NAMED = 12
+"""Choices that are named in a line; a warning names fewer."""
+WARNED = 3
+WAYS = ("norm", "operator", "scope", "seed")
+"""What tells choices for one concept and method apart."""
+
+
+def unchosen_layers(combinations: Iterable[Combination]) -> list[str]:
+    """Return a warning for each concept and method for which validation chose no layer."""
+    return [
+        f"Warning: concept {concept}, method {method}: no layer can be chosen, for the vectors are "
+        "degenerate at each of them, or validation has no slope there (it needs items, and 3 "
+        "multipliers within 1.5, 0 included); nothing rides along for it, and `layers: best` "
+        "reports nothing"
+        for concept, method in dict.fromkeys((c.concept, c.method) for c in combinations)
+    ]
+
+
+def choices(campaign: Campaign, best: Mapping[str, Choice]) -> list[str]:
+    """Return a line with the layers that validation chose, and a warning where that says little."""
+    choosers = campaign.choosers()
+    label: dict[str, str] = {}
+    for chooser in choosers:  # two names of one run are one choice
+        label.setdefault(campaign.run(chooser).run_id, _label(chooser, choosers))
+    chosen = {run: best[run] for run in label if run in best}
+    if not chosen:
+        return []
+    named = [f"{label[run]}: {c.layer} (slope {c.slope:.3g})" for run, c in chosen.items()]
+    candidates = max(c.n_candidates for c in chosen.values())
+    found = [
+        f"{campaign.loaded.spec.name}: layer chosen on validation among {candidates}, by mean "
+        f"slope: {_some(named, NAMED)}"
+    ]
+    backwards = [f"{label[run]} ({c.slope:.3g})" for run, c in chosen.items() if c.slope <= 0]
+    if backwards:
+        found.append(
+            f"Warning: for {_some(backwards, WARNED)} no layer has a positive mean slope on "
+            "validation: the best layer there steers the wrong way or not at all, and what is "
+            "reported at it says little"
+        )
+    alike = like_null(campaign, {run: c for run, c in chosen.items() if c.slope > 0})
+    if alike:
+        listed = [f"{label[run]} ({said})" for run, said in alike.items()]
+        found.append(
+            f"Warning: for {_some(listed, WARNED)} the validation slope of the chosen layer is not "
+            "beyond its null vectors: the choice may be chance (fewer than 20 of them tell little)"
+        )
+    return found
+
+
+def degenerate(campaign: Campaign, units: Iterable[Unit]) -> list[str]:
+    """Return a line on the vectors that are too short to be a direction, of all that was swept."""
+    places = {
+        (one.run.vector.vector_id, one.layer): (unit, one) for unit in units for one in unit.asked
+    }
+    short = {
+        f"{unit.bench.concept.name} · {one.run.vector.name} at layer {one.layer}": None
+        for unit, one in places.values()
+        if one.run.vector.degenerate(one.layer)
+    }
+    count = sum(one.run.vector.degenerate(one.layer) for _, one in places.values())
+    if not count:
+        return []
+    return [
+        f"{campaign.loaded.spec.name}: {count} of {len(places)} (vector, layer) are degenerate, "
+        "shorter than 1e-4 of the residual stream, so that their slopes mean nothing: "
+        f"{_some(list(short), WARNED)}"
+    ]
+
+
+def _label(combination: Combination, among: Sequence[Combination]) -> str:
+    """Return what a choice is for: concept and method, and the ways of which there are several."""
+    ways = [
+        str(getattr(combination, way))
+        for way in WAYS
+        if len({getattr(other, way) for other in among}) > 1
+    ]
+    return " · ".join([combination.concept, combination.method, *ways])
+
+
+def _some(items: Sequence[str], count: int) -> str:
+    more = f" and {len(items) - count} more" if len(items) > count else ""
+    return ", ".join(items[:count]) + more

@@ -1,0 +1,111 @@
+"""Where no validation split was measured the test split chooses the layer, and says so."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+import scipy.stats
+
+from tests.analysis.conftest import rows
+from tests.analysis.truth import Synthetic
+from tests.command import steerhouse
+
+ALIKE = """
+update measurement set logit_diff = other.logit_diff + measurement.multiplier * other.nudge
+from (
+    select
+        *,
+        hash(item_id) % 1000 / 500 - avg(hash(item_id) % 1000 / 500) filter (
+            where item_id in (select item_id from dataset_item where split = 'test')
+        ) over (partition by run_id) as nudge
+    from measurement
+    where layer = 1
+) as other
+where
+    measurement.layer = 2 and other.run_id = measurement.run_id
+    and other.item_id = measurement.item_id and other.multiplier = measurement.multiplier
+"""
+"""Layer 2 about as good as layer 1, so that single questions decide between them."""
+NO_VALIDATION = "update dataset_item set split = 'train' where split = 'validation'"
+
+
+def slopes(connection: duckdb.DuckDBPyConnection) -> dict[int, dict[str, np.ndarray]]:
+    """Return layer -> question -> slopes of the fitted vector of concept0 on base."""
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for layer, question, values in connection.execute(
+        "select layer, question_id, list(slope) from item_slope where concept = 'concept0' "
+        "and variant = 'base' and role = 'fitted' and split = 'test' group by all"
+    ).fetchall():
+        found.setdefault(layer, {})[question] = np.array(values)
+    return found
+
+
+def left_out(found: dict[int, dict[str, np.ndarray]]) -> tuple[float, float, float]:
+    """Return estimate, its CR1 standard error and the share of folds that choose layer 1."""
+    values, chosen = [], []
+    for question in found[1]:
+        mean = {
+            layer: np.concatenate([v for q, v in found[layer].items() if q != question]).mean()
+            for layer in (1, 2)  # layer 0 is degenerate
+        }
+        chosen.append(max(mean, key=lambda layer: mean[layer]))
+        values.append(found[chosen[-1]][question])
+    whole = np.concatenate(values)
+    residuals = np.array([(v - whole.mean()).sum() for v in values])
+    n = len(values)
+    error = np.sqrt(n / (n - 1) * (residuals**2).sum()) / whole.size
+    return whole.mean(), error, np.mean(np.array(chosen) == 1)
+
+
+def test_each_question_is_reported_at_the_layer_that_the_others_choose(
+    writable: duckdb.DuckDBPyConnection,
+) -> None:
+    writable.execute(NO_VALIDATION)
+    writable.execute(ALIKE)
+    found = slopes(writable)
+    estimate, error, share = left_out(found)
+    assert 0 < share < 1  # else nothing would be tested
+    best = {layer: np.concatenate(list(found[layer].values())).mean() for layer in (1, 2)}
+    layer = max(best, key=lambda layer: best[layer])
+    (row,) = rows(writable, "best_layer", concept="concept0")
+    assert (row["layer"], row["cross_fitted"]) == (layer, True)
+    assert row["validation_steerability"] is None
+    assert row["test_steerability"] == pytest.approx(estimate)
+    assert row["test_steerability"] < row["test_best_steerability"] == pytest.approx(best[layer])
+    half = error * scipy.stats.t.ppf(0.975, len(found[1]) - 1)
+    assert row["test_low"] == pytest.approx(estimate - half)
+    assert row["test_high"] == pytest.approx(estimate + half)
+    assert row["same_layer_fraction"] == pytest.approx(share if layer == 1 else 1 - share)
+    assert row["n_validation_items"] == 0
+    ((card,),) = writable.execute(
+        "select cross_fitted from concept_card where concept = 'concept0'"
+    ).fetchall()
+    assert card
+
+
+def test_validation_items_rule_that_out(writable: duckdb.DuckDBPyConnection) -> None:
+    writable.execute(ALIKE)
+    assert {row["cross_fitted"] for row in rows(writable, "best_layer")} == {False}
+
+
+def test_one_layer_is_no_choice(writable: duckdb.DuckDBPyConnection) -> None:
+    writable.execute(NO_VALIDATION)
+    writable.execute("delete from measurement where layer <> 1")
+    (row,) = rows(writable, "best_layer", concept="concept0")
+    assert (row["layer"], row["n_candidates"], row["cross_fitted"]) == (1, 1, False)
+    assert row["test_steerability"] == row["test_best_steerability"]
+
+
+def test_a_reader_is_told(made_home: tuple[Path, Synthetic], tmp_path: Path) -> None:
+    shutil.copy(made_home[0] / "warehouse.duckdb", tmp_path)
+    ask = ("--home", ".", "analyse", "slope_window", "--format", "csv")
+    assert "too good" not in steerhouse(*ask, "--param", "layer=best", cwd=tmp_path).stderr
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute(NO_VALIDATION)
+    told = steerhouse(*ask, "--param", "layer=best", cwd=tmp_path).stderr
+    assert "4 run(s) have no validation items" in told
+    assert "too good" not in steerhouse(*ask, cwd=tmp_path).stderr

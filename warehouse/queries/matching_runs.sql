@@ -1,0 +1,19 @@
+-- What there is for the filters of an analysis (as in asked_runs), by role and split: how many runs,
+-- at which layers, and how many runs the filters match in all. Split and layers are null for runs of
+-- which nothing is measured.
+with asked as (
+    from asked_runs($experiment::varchar[], $model::varchar[], $concept::varchar[], $method::varchar[])
+)
+
+select
+    coalesce(vector.role, 'fitted') as role,
+    cell.split,
+    count(distinct run.run_id) as n_runs,
+    list_sort(list(distinct cell.layer)) as layers,
+    (select count(*) from asked) as n_matched
+from run
+left join vector using (vector_id)
+left join cell using (run_id)
+where run.run_id in (from asked)
+group by all
+order by all;
