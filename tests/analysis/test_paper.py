@@ -262,3 +262,12 @@ def test_the_command_reads_them_from_any_folder(tmp_path: Path) -> None:
     assert "0.891" in done.stdout
     bad = steerhouse("--home", "h", "analyse", "tan_slopes", "--param", "published=x", cwd=tmp_path)
     assert (bad.returncode, len(bad.stderr.splitlines())) == (1, 1)
+
+
+def test_published_names_are_names_of_our_specs() -> None:
+    specs = Path(str(files("specs")))
+    concepts = {path.stem.lower() for path in (specs / "concepts").glob("*.yaml")}
+    assert {row["concept"].lower() for row in published("tan2024_concepts")} <= concepts
+    models = {path.stem for path in (specs / "models").glob("*.yaml")}
+    for name in ("tan2024_concepts", "tan2024_headlines", "tan2024_layers"):
+        assert {row["model"] for row in published(name)} <= models
