@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow bench bench-curves bench-whole check format schema clean
+.PHONY: demo test test-slow bench bench-curves bench-whole bench-analyses check format schema clean
 
 demo: $(STAMP) ## quickstart: build -> run -> analyse, offline
 	$(BIN)/steerhouse run quickstart
@@ -29,6 +29,9 @@ bench-curves: $(STAMP) ## how the cost grows with items, layers, multipliers, ve
 bench-whole: $(STAMP) ## what a run spends its time on, and its memory at 100,000 items
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.many_items
+
+bench-analyses: $(STAMP) ## what every analysis takes at 0.5 and 5 million measurements
+	$(BIN)/python -m benchmarks.analyses
 
 check: $(STAMP) ## lint, format, types, JSON Schemas, specs
 	$(BIN)/ruff format --check .

@@ -84,8 +84,12 @@ def measure(sizes: Sequence[int], only: Sequence[str]) -> dict[str, Any]:
             for name in only or analyses():
                 took = ask(home, name)
                 found["analyses"].setdefault(name, []).append(took)
-                _say(f"  {name}: {took.get('fault') or format(took['seconds'], '.2f') + ' s'}")
+                _say(f"  {name}: {_line(took)}")
     return found
+
+
+def _line(took: dict[str, Any]) -> str:
+    return took.get("fault") or f"{took['seconds']:.2f} s, of the processor {took['processor']:.2f}"
 
 
 def table(found: dict[str, Any]) -> str:

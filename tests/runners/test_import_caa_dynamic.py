@@ -63,7 +63,8 @@ def test_the_window_decides_how_much_is_the_letter(rows: duckdb.DuckDBPyConnecti
     assert [round(wide[c, 13], 2) for c in CONCEPTS] == [0.06, 0.11, 0.16, 0.42]
     assert [round(narrow[c, 13], 2) for c in CONCEPTS] == [0.99, 0.93, 0.92, 0.98]
     view = dict(rows.execute("select concept, letter_share from bias where layer = 13").fetchall())
-    assert view == pytest.approx({c: narrow[c, 13] for c in CONCEPTS})
+    assert view.pop("pride-humility") is None  # one item with A positive says nothing
+    assert view == pytest.approx({c: narrow[c, 13] for c in view})
 
 
 def test_from_layer_14_on_envy_is_the_letter(rows: duckdb.DuckDBPyConnection) -> None:
@@ -101,3 +102,20 @@ def test_best_layers_are_marked(home: Path) -> None:
 def test_checks_find_nothing(home: Path) -> None:
     done = steerhouse("--home", str(home), "analyse", "checks", cwd=home)
     assert done.returncode == 0, done.stdout
+
+
+def test_letter_shares_have_intervals_and_one_item_is_too_few(home: Path) -> None:
+    asked = ("bias_shares", "--param", "multiplier_bound=5")
+    found = {
+        (row["concept"], row["layer"]): row
+        for row in analyse(home, *asked)
+        if (row["kind"], row["factor"]) == ("sequential", "letter")
+    }
+    envy = [found["envy-kindness", layer] for layer in range(14, 31)]
+    assert all(row["share"] >= row["share_low"] >= 0.9 and row["p"] < 0.05 for row in envy)
+    assert found["envy-kindness", 13]["no_interval"] == "p is not below 0.05"
+    pride = [found["pride-humility", layer] for layer in range(31)]
+    assert {row["share"] for row in pride} == {None}
+    assert {row["undetermined"] for row in pride} == {
+        "1 question where the positive option stands first"
+    }
