@@ -100,7 +100,8 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
         return list(refused.faults)
     found = experiment_faults.faults(experiment, asked, catalog, settings)
     for concept in dict.fromkeys(c.concept for c in asked):
-        variants = {v for c in asked if c.concept == concept for v in (*c.fit_variants, c.variant)}
+        variants = {v for c in asked if c.fit_concept == concept for v in c.fit_variants}
+        variants |= {c.variant for c in asked if c.concept == concept}
         found += _unrenderable(concept, sorted(variants), catalog, where)
     for model in dict.fromkeys(c.model for c in asked):
         spec = catalog.get("models", model)

@@ -32,6 +32,12 @@ plugin_option = click.option(
 @click.option("--concept", "concepts", multiple=True, help="Concept, glob or tag:WORD.")
 @click.option("--method", "methods", multiple=True, help="Method [default: mean_difference].")
 @click.option("--model", "models", multiple=True, help="Model spec, Hub id or folder.")
+@click.option(
+    "--fit-concept",
+    "fit_concepts",
+    multiple=True,
+    help="Of these concepts, whose vectors are evaluated on all others too.",
+)
 @click.option("--fit-variant", "fit_variants", multiple=True, help="Fitted on [default: base].")
 @click.option(
     "--combination",

@@ -56,6 +56,9 @@ class Experiment(Spec):
     """Model specs."""
     concepts: Some[Text]
     """Concept specs."""
+    fit_concepts: Many[Text] = ()
+    """Concepts, of those in `concepts`, whose vectors are evaluated on the questions of all others
+    too: what a vector does to what it was not made for. None: each vector on its own concept."""
     methods: Some[Text] = ("mean_difference",)
     """Method specs."""
     fit_variants: Some[Text] = ("base",)
@@ -92,6 +95,7 @@ class Experiment(Spec):
     refused, or they are dropped and recorded."""
     include: Many[Combination] = ()
     """Further combinations beside the cross product, each a mapping such as
-    {concept: x, variant: y}; keys: model, concept, method, fit_variant, variant."""
+    {concept: x, variant: y}; keys: model, concept, method, fit_variant, variant. What fit_concepts
+    adds follows from all that is asked."""
     exclude: Many[Combination] = ()
     """Combinations taken out, each a mapping of the same keys to names or globs."""

@@ -27,6 +27,7 @@ class Request:
 
     experiment: str | None
     concepts: tuple[str, ...]
+    fit_concepts: tuple[str, ...]
     methods: tuple[str, ...]
     models: tuple[str, ...]
     fit_variants: tuple[str, ...]
@@ -48,8 +49,8 @@ class Request:
         found: dict[str, Any] = {
             name: _distinct(getattr(self, name))
             for name in (
-                "concepts methods models fit_variants combinations variants scopes norms splits "
-                "resamples limit unfit_items"
+                "concepts fit_concepts methods models fit_variants combinations variants scopes "
+                "norms splits resamples limit unfit_items"
             ).split()
             if getattr(self, name) not in (None, ())
         }

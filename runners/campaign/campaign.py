@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class FitKey(NamedTuple):
     """What tells the vectors of one model apart."""
 
-    concept: str
+    fit_concept: str
     method: str
     fit_variants: tuple[str, ...]
     norm: str | None
@@ -77,14 +77,15 @@ class Campaign:
         """Return the vector of a combination, fitted once."""
         key = _fit_key(combination)
         if key not in self._vectors:
-            self._fit(combination.concept, combination.fit_variants)
+            self._fit(combination.fit_concept, combination.fit_variants)
         return self._vectors[key]
 
     def _fit(self, concept: str, variants: tuple[str, ...]) -> None:
         """Make all vectors that are fitted on the same prompts, which are read once for them."""
         fitter = self.fitters[concept]
-        alike = [c for c in self.combinations if (c.concept, c.fit_variants) == (concept, variants)]
-        for c in alike:
+        for c in self.combinations:
+            if (c.fit_concept, c.fit_variants) != (concept, variants):
+                continue
             spec = self.catalog.get("methods", c.method)
             key = _fit_key(c)
             if key not in self._vectors:
@@ -93,14 +94,15 @@ class Campaign:
 
     def _still_combined(self, concept: str) -> set[str]:
         """Return the fit variants of the means that are still to be made."""
-        means = [c for c in self.combinations if c.concept == concept and len(c.fit_variants) > 1]
+        of_concept = [c for c in self.combinations if c.fit_concept == concept]
+        means = [c for c in of_concept if len(c.fit_variants) > 1]
         return {v for c in means if _fit_key(c) not in self._vectors for v in c.fit_variants}
 
     def _drawn_from(self, concept: str) -> set[str]:
         """Return the fit variants whose training activations nulls and resamples will need."""
         if not self.experiment.nulls.label_shuffled + self.experiment.resamples:
             return set()
-        choosers = (self._chooser(c) for c in self.combinations if c.concept == concept)
+        choosers = (self._chooser(c) for c in self.combinations if c.fit_concept == concept)
         return {variant for chooser in choosers for variant in chooser.fit_variants}
 
     def close(self) -> None:
@@ -177,13 +179,15 @@ class Campaign:
     def _chooser(self, combination: Combination) -> Combination:
         """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`).
 
-        Among those that differ in their variants only: fitted and evaluated on base, or on the
-        first variants by name, as the view best_layer has it.
+        Among those on the vector's own concept that differ in their variants only: fitted and
+        evaluated on base, or on the first variants by name, as the view best_layer has it.
         """
         if not self._choices:
             for c in sorted(self.combinations, key=_base_first):
-                self._choices.setdefault(c._replace(fit_variants=(), variant=""), c)
-        return self._choices[combination._replace(fit_variants=(), variant="")]
+                if c.concept == c.fit_concept:
+                    self._choices.setdefault(c._replace(fit_variants=(), variant=""), c)
+        own = combination._replace(concept=combination.fit_concept)
+        return self._choices[own._replace(fit_variants=(), variant="")]
 
     def _all_layers(self, combination: Combination) -> Iterable[int]:
         """Return the candidate layers that the combination's vector has a direction at."""
@@ -234,7 +238,7 @@ class Campaign:
                 for kind, count in counts.items()
                 for number in range(count)
             ]
-            fitter = self.fitters[combination.concept]
+            fitter = self.fitters[combination.fit_concept]
             self._derived[key] = fitter.derived(parent, draws)
         return self._derived[key]
 
@@ -246,7 +250,7 @@ class Campaign:
 def _fit_key(combination: Combination) -> FitKey:
     """Return what tells vectors apart; operators, scopes and evaluation variants do not."""
     c = combination
-    return FitKey(c.concept, c.method, c.fit_variants, c.norm, c.seed)
+    return FitKey(c.fit_concept, c.method, c.fit_variants, c.norm, c.seed)
 
 
 def _base_first(combination: Combination) -> tuple[int, bool, tuple[str, ...], bool, str]:

@@ -28,6 +28,9 @@ class Combination(NamedTuple):
 
     model: str
     concept: str
+    """Whose questions are asked."""
+    fit_concept: str
+    """Whose training questions the vector was fitted on."""
     method: str
     fit_variants: tuple[str, ...]
     """One; several where the vector is the mean of theirs."""
@@ -68,7 +71,41 @@ def combinations(experiment: Experiment, catalog: Catalog) -> list[Combination]:
         fitted += [(m, c, method, (fit,), variant) for m, c, method, fit, variant in kept]
     if "mean" in experiment.combinations:
         fitted += _means(kept, experiment, catalog)
-    return [Combination(*names, *way) for names in fitted for way in ways]
+    own = [
+        Combination(model, concept, concept, method, fits, variant, *way)
+        for model, concept, method, fits, variant in fitted
+        for way in ways
+    ]
+    return [*own, *_elsewhere(own, experiment, catalog)]
+
+
+def _elsewhere(
+    own: list[Combination], experiment: Experiment, catalog: Catalog
+) -> list[Combination]:
+    """Return the vectors of `fit_concepts` on the questions of every other concept.
+
+    Raises:
+        Refused: a concept of which no questions are asked: they choose its layer, and what a vector
+            does elsewhere is told in units of what it does at home.
+    """
+    fitting = (
+        catalog.resolve("concepts", experiment.fit_concepts) if experiment.fit_concepts else []
+    )
+    if strangers := [name for name in fitting if name not in {c.concept for c in own}]:
+        raise Refused(
+            f"experiment {experiment.name}: fit_concepts names {strangers[0]}, of which no "
+            "questions are asked; add it to concepts"
+        )
+    # A vector from a file belongs to no concept: it is on all of them already.
+    moving = [c for c in own if isinstance(catalog.get("methods", c.method), FittedMethod)]
+    fits = dict.fromkeys(c._replace(concept="", variant="") for c in moving if c.concept in fitting)
+    asked = dict.fromkeys((c.model, c.concept, c.variant) for c in moving)
+    return [
+        fit._replace(concept=concept, variant=variant)
+        for fit in fits
+        for model, concept, variant in asked
+        if model == fit.model and concept != fit.fit_concept
+    ]
 
 
 def _means(

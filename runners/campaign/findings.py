@@ -26,7 +26,7 @@ def unchosen_layers(combinations: Iterable[Combination]) -> list[str]:
         "degenerate at each of them, or validation has no slope there (it needs items, and 3 "
         "multipliers within 1.5, 0 included); nothing rides along for it, and `layers: best` "
         "reports nothing"
-        for concept, method in dict.fromkeys((c.concept, c.method) for c in combinations)
+        for concept, method in dict.fromkeys((c.fit_concept, c.method) for c in combinations)
     ]
 
 

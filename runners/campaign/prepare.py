@@ -42,7 +42,8 @@ def build_datasets(
     found = {}
     for concept in dict.fromkeys(c.concept for c in asked):
         spec = catalog.get("concepts", concept)
-        names = [v for c in asked if c.concept == concept for v in (*c.fit_variants, c.variant)]
+        names = [v for c in asked if c.fit_concept == concept for v in c.fit_variants]
+        names += [c.variant for c in asked if c.concept == concept]
         variants = [catalog.get("variants", name) for name in dict.fromkeys(names)]
         if BASE not in names and BASE in catalog.names("variants"):
             variants += renderable(spec, [catalog.get("variants", BASE)])[0]
@@ -98,7 +99,7 @@ def campaign(
 
 def _reads(concept: str, asked: Sequence[Combination], catalog: Catalog) -> frozenset[Read]:
     """Return the read positions of all methods that are fitted for a concept."""
-    methods = (catalog.get("methods", c.method) for c in asked if c.concept == concept)
+    methods = (catalog.get("methods", c.method) for c in asked if c.fit_concept == concept)
     return frozenset(method.read for method in methods if isinstance(method, FittedMethod))
 
 
@@ -142,13 +143,13 @@ def _used(campaign: Campaign) -> Iterable[tuple[str, str, list[str]]]:
     for c in [*campaign.combinations, *campaign.choosers()]:
         yield c.concept, c.variant, reported
         method = campaign.catalog.get("methods", c.method)
-        fitter = campaign.fitters[c.concept]
+        fitter = campaign.fitters[c.fit_concept]
         norm = fitter.norm_of(method, c.norm)
         if isinstance(method, FittedMethod):
             for fit_variant in c.fit_variants:
-                yield c.concept, fit_variant, ["train"]
+                yield c.fit_concept, fit_variant, ["train"]
         if norm == BASE:
-            yield c.concept, BASE, ["train"]
+            yield c.fit_concept, BASE, ["train"]
 
 
 def _refusal(campaign: Campaign, concept: str, variant: str, reasons: dict[str, str]) -> str:

@@ -98,8 +98,8 @@ class GuardedSweep:
         result: Sweep,
     ) -> str | None:
         """Return how a result differs from the reference path; None where it does not."""
-        from runners.models.experts import routes
         from runners.engine.selfcheck import arithmetic, self_check, tolerance
+        from runners.models.experts import routes
 
         length = max(item.width for item in items)
         chains = tuple((layer, len(rows)) for layer, rows in sorted(births.items()))

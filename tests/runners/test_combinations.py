@@ -38,3 +38,18 @@ def test_nothing_left_is_refused(catalog: Catalog) -> None:
 def test_norms_multiply(catalog: Catalog) -> None:
     found = combinations(asked(norms=["base", "unit"], seeds=[0, 1]), catalog)
     assert {(c.norm, c.seed) for c in found} == {("base", 0), ("base", 1), ("unit", 0), ("unit", 1)}
+
+
+def test_vectors_go_to_the_questions_of_others(catalog: Catalog) -> None:
+    fields = {"concepts": ["kind", "bold", "calm"], "variants": ["base", "user_positive"]}
+    found = combinations(asked(**fields, fit_concepts=["kind", "calm"]), catalog)
+    assert len(set(found)) == len(found) == 3 * 2 + 2 * 2 * 2
+    pairs = {(c.fit_concept, c.concept) for c in found}
+    others = {("kind", "bold"), ("kind", "calm"), ("calm", "kind"), ("calm", "bold")}
+    assert pairs == {("kind", "kind"), ("bold", "bold"), ("calm", "calm")} | others
+    assert combinations(asked(**fields), catalog) == found[:6]
+
+
+def test_a_vector_of_a_concept_that_is_not_asked_about_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(Refused, match=r"fit_concepts names calm.*add it to concepts"):
+        combinations(asked(fit_concepts=["kind", "calm"]), catalog)

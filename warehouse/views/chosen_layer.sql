@@ -1,5 +1,6 @@
--- The layer that validation (where there is none, the test split: cross_fitted) chose for each run: that of its method, norm, operator and scope on the
--- concept its vector was fitted on (on its own dataset where it was fitted on none).
+-- The layer that validation (where there is none, the test split: cross_fitted) chose for each run:
+-- that of its method, norm, operator and scope on the concept its vector was fitted on (on its own
+-- dataset where it was fitted on none).
 create view chosen_layer as
 select run_card.run_id, best_layer.layer, best_layer.cross_fitted
 from run_card

@@ -1,7 +1,7 @@
 -- The layer that an experiment chose for its runs, read from what it asks: the one layer at which it
 -- reports a run (`layers: best`, a single layer, a null or resample), else the one layer of the nulls
--- and resamples that ride along with the runs of that model, concept, method, norm, operator and
--- scope. Unlike best_layer it does not move when others measure more of the same runs.
+-- and resamples that ride along with the runs of that model, concept, fitted concept, method, norm,
+-- operator and scope. Unlike best_layer it does not move when others measure more of the same runs.
 create view experiment_choice as
 with reported as (
     select experiment_run.experiment, experiment_run.run_id, experiment_run.layer
@@ -23,6 +23,7 @@ ridden as (
         single.experiment,
         parent.model_id,
         parent.dataset_id,
+        parent.fit_dataset_ids,
         parent.method,
         parent.norm,
         parent.operator,
@@ -50,6 +51,7 @@ inner join ridden
         ridden.experiment = reported.experiment
         and ridden.model_id = run_card.model_id
         and ridden.dataset_id = run_card.dataset_id
+        and ridden.fit_dataset_ids is not distinct from run_card.fit_dataset_ids
         and ridden.method = run_card.method
         and ridden.norm = run_card.norm
         and ridden.operator = run_card.operator
