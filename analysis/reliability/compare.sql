@@ -228,10 +228,15 @@ t_factors as (
 bounded as (
     select
         *,
-        coalesce(greatest(-1, least(1,
-            (pow(anti_error_a, 2) + pow(anti_error_b, 2) - pow(anti_error, 2))
-            / nullif(2 * anti_error_a * anti_error_b, 0)
-        )), 0) as anti_correlation,
+        -- 0 where one of them does not vary
+        if(
+            anti_error_a * anti_error_b > 0,
+            greatest(-1, least(1,
+                (pow(anti_error_a, 2) + pow(anti_error_b, 2) - pow(anti_error, 2))
+                / (2 * anti_error_a * anti_error_b)
+            )),
+            0
+        ) as anti_correlation,
         fraction_low(p_a, effective_a, t_factor) as low_a,
         fraction_high(p_a, effective_a, t_factor) as high_a,
         fraction_low(p_b, effective_b, t_factor) as low_b,

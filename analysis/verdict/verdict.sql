@@ -452,7 +452,8 @@ numbers as (
         trained.train_first_fraction,
         unsteered.median_answer_mass,
         unsteered.answering,
-        coalesce(missing.n_missing, 0) = 0 as complete
+        coalesce(missing.n_missing, 0) = 0 as complete,
+        normal_quantile(0.5 + $confidence / 2) as z
     from asked
     inner join over_items using (run_id)
     inner join df_known using (run_id)
@@ -494,7 +495,7 @@ facts as (
             following_fraction,
             effective_items / n_questions,
             $least_following,
-            normal_quantile(0.5 + $confidence / 2)
+            z
         ) as questions_wanted
     from numbers
 ),
@@ -533,7 +534,7 @@ select
     case reason
         when 'few' then n_questions || ' questions'
         when 'one_sided'
-            then 'positive option first in ' || n_first || ', second in ' || n_second || ' questions'
+            then 'positive option first in ' || n_first || ' questions, second in ' || n_second
         when 'silent' then printf('unsteered answer mass %.2f', median_answer_mass)
         when 'degenerate' then 'the vector is shorter than 1e-4 of the residual stream'
         when 'by_place' then printf('slope %.3g first, %.3g second', first_slope, second_slope)

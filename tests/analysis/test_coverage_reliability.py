@@ -10,11 +10,11 @@ QUICK = ("steerability", "sign_stability", "suspects")
 @pytest.mark.parametrize("metric", QUICK)
 def test_intervals_hold_the_truth_as_often_as_they_say(metric: str) -> None:
     for row in rows(120, only=metric):
-        assert row.holds(120) or "skewed" in row.case, str(row)
+        assert row.holds(120), str(row)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", [metric.__name__ for metric in METRICS])
 def test_intervals_of_two_thousand_tables(metric: str) -> None:
     for row in rows(2000, only=metric):
-        assert row.holds(2000) or "skewed" in row.case, str(row)
+        assert row.holds(2000), str(row)

@@ -236,3 +236,15 @@ def test_a_named_pair_stands_as_it_was_named(asked: Asked) -> None:
     assert (row["method_a"], row["method_b"]) == ("pca", "mean_difference")
     assert row["difference"] == pytest.approx(-usual["difference"])
     assert table(asked, 0, "compare", a="pca", b="nobody") == []
+
+
+def test_a_fraction_that_does_not_vary_has_no_correlation() -> None:
+    """Where b moves nothing the wrong way, squares are added as for independent fractions."""
+    one = np.ones((1, 20))
+    one[0, :8] = -1
+    question = np.repeat(np.arange(10), 2)
+    with warehouse(Family("z", {FITTED: one, OTHER: np.ones((1, 20))}, question)) as found:
+        (row,) = rows(found.connection, "compare")
+    (l1, u1), (_, u2) = fraction(one[0] < 0, question), fraction(one[0] > 2, question)
+    assert row["anti_steerable_low"] == pytest.approx(0.4 - np.hypot(0.4 - l1, u2))
+    assert row["anti_steerable_high"] == pytest.approx(u1)

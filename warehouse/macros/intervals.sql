@@ -71,17 +71,17 @@ create or replace macro wilson_high(fraction, n_effective, confidence) as
 -- .94 or more at all that were simulated with 1 or 2 items a question (tests/analysis/
 -- coverage_reliability.py), and is 5 to 20 % wider. `quantile` is t_factor(confidence, questions).
 create or replace macro fraction_low(fraction, n_effective, quantile) as
-    if(
-        fraction <= 0,
-        if(n_effective > 1, 0, null),
-        wilson_bound(greatest(0, fraction - 0.5 / n_effective), n_effective, -quantile)
-    );
+    case
+        when fraction <= 0 and n_effective > 1 then 0
+        when fraction > 0  -- greatest() passes over a null
+            then wilson_bound(greatest(0, fraction - 0.5 / n_effective), n_effective, -quantile)
+    end;
 create or replace macro fraction_high(fraction, n_effective, quantile) as
-    if(
-        fraction >= 1,
-        if(n_effective > 1, 1, null),
-        wilson_bound(least(1, fraction + 0.5 / n_effective), n_effective, quantile)
-    );
+    case
+        when fraction >= 1 and n_effective > 1 then 1
+        when fraction < 1
+            then wilson_bound(least(1, fraction + 0.5 / n_effective), n_effective, quantile)
+    end;
 
 -- Degrees of freedom of a sum of two variances, one of questions and one of resampled vectors
 -- (Satterthwaite 1946, Biometrics Bulletin 2, 110-114), a whole number from 1 to 200: beyond, t moves
@@ -104,15 +104,19 @@ create or replace macro joint_degrees(
 -- their correlation (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10, and 2635-2650 for
 -- pairs). It stays within -1 and 1 and has a width where both fractions are 0 or 1.
 create or replace macro difference_low(p1, low1, p2, high2, correlation) as
-    greatest(-1, p1 - p2 - sqrt(greatest(
-        0,
-        pow(p1 - low1, 2) + pow(high2 - p2, 2) - 2 * correlation * (p1 - low1) * (high2 - p2)
-    )));
+    case
+        when low1 is not null and high2 is not null then greatest(-1, p1 - p2 - sqrt(greatest(
+            0,
+            pow(p1 - low1, 2) + pow(high2 - p2, 2) - 2 * correlation * (p1 - low1) * (high2 - p2)
+        )))
+    end;
 create or replace macro difference_high(p1, high1, p2, low2, correlation) as
-    least(1, p1 - p2 + sqrt(greatest(
-        0,
-        pow(high1 - p1, 2) + pow(p2 - low2, 2) - 2 * correlation * (high1 - p1) * (p2 - low2)
-    )));
+    case
+        when high1 is not null and low2 is not null then least(1, p1 - p2 + sqrt(greatest(
+            0,
+            pow(high1 - p1, 2) + pow(p2 - low2, 2) - 2 * correlation * (high1 - p1) * (p2 - low2)
+        )))
+    end;
 
 -- Share of the variance of a slope over items that one 0/1 property explains on its own: the
 -- squared correlation. Null where the slopes do not differ (standard deviation below the floor) or
