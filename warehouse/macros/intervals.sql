@@ -67,9 +67,10 @@ create or replace macro wilson_high(fraction, n_effective, confidence) as
 -- of freedom) for the normal quantile, because the effective number is estimated (Dean and Pagano
 -- 2015, J. Survey Statistics and Methodology 3, 484-503), and half an effective item of continuity
 -- correction (Newcombe 1998, Statistics in Medicine 17, 857-872, method 4), because hits are whole.
--- Plain Wilson covers .95 on average over truths and as little as .88 to .93 at some; this one covers
--- .94 or more at all that were simulated with 1 or 2 items a question (tests/analysis/
--- coverage_reliability.py), and is 5 to 20 % wider. `quantile` is t_factor(confidence, questions).
+-- Plain Wilson covers .95 on average over truths and as little as .88 at some. This one covered .94
+-- or more at every truth tried with 1 or 2 items a question (2: tests/analysis/coverage_reliability.py)
+-- and .92 at the worst with 4 that agree strongly and a rare property; it is 5 to 20 % wider.
+-- `quantile` is t_factor(confidence, questions).
 create or replace macro fraction_low(fraction, n_effective, quantile) as
     case
         when fraction <= 0 and n_effective > 1 then 0
