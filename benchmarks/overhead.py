@@ -52,7 +52,7 @@ LEDGER = {
         "runners.campaign.work:done",
         "runners.campaign.estimate:describe",
         "runners.campaign.step:about",
-        "runners.campaign.step:asked_rows",
+        "runners.campaign.wanted:rows",
     ),
     "rows": ("runners.engine.measure:measure_block", "runners.campaign.step:new_baselines"),
     "stage": ("warehouse.staged:stage", "runners.campaign.step:Step._stage"),

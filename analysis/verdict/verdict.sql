@@ -90,9 +90,27 @@ base as (
     where kind = 'variant' and name = 'base'
 ),
 
+cards as (
+    select
+        given.* replace (
+            -- a layer that the reported items chose is chosen here again, by halves
+            if(choice.chosen_on = 'test', null, given.chosen_layer) as chosen_layer
+        )
+    from asked_cards($experiment, $model, $concept, $method, 'fitted', $layer) as given
+    left join best_layer as choice
+        on
+            $layer = 'best'
+            and choice.model_id = given.model_id
+            and choice.dataset_id = given.dataset_id
+            and choice.method = given.method
+            and choice.norm = given.norm
+            and choice.operator = given.operator
+            and choice.scope = given.scope
+),
+
 asked as (
     select cards.*
-    from asked_cards($experiment, $model, $concept, $method, 'fitted', $layer) as cards
+    from cards
     cross join base
     where
         cards.resample is null

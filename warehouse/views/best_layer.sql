@@ -100,6 +100,7 @@ select
     n_multipliers,
     multiplier_bound,
     count(*) over same_choice as n_candidates,
+    split as chosen_on,
     split = 'test' and count(*) over same_choice > 1 as cross_fitted,
     bool_and(complete) over same_choice as complete
 from candidate

@@ -22,33 +22,30 @@ with property as (
     left join dataset using (dataset_id)
 ),
 
--- Questions on the rarer side of each factor.
-rare as (
+-- Beside each item, the questions on the rarer side of each factor. By windows, not by a join: filters
+-- on the view must reach the facts.
+counted as (
     select
-        run_id,
-        split,
-        layer,
-        bool_or(no_letters) as no_letters,
+        *,
         least(
-            count(distinct question_id) filter (where first = 1),
-            count(distinct question_id) filter (where first = 0)
+            count(distinct question_id) filter (where first = 1) over cell,
+            count(distinct question_id) filter (where first = 0) over cell
         ) as n_rare_letter,
         least(
-            count(distinct question_id) filter (where yes = 1),
-            count(distinct question_id) filter (where yes = 0)
+            count(distinct question_id) filter (where yes = 1) over cell,
+            count(distinct question_id) filter (where yes = 0) over cell
         ) as n_rare_yes_no
     from property
-    group by run_id, split, layer
+    window cell as (partition by run_id, split, layer)
 ),
 
 factor as (
     select
-        property.* replace (
-            if(rare.n_rare_letter < 2, 0, first) as first,
-            if(rare.n_rare_yes_no < 2, 0, yes) as yes
+        counted.* replace (
+            if(n_rare_letter < 2, 0, first) as first,
+            if(n_rare_yes_no < 2, 0, yes) as yes
         )
-    from property
-    inner join rare using (run_id, split, layer)
+    from counted
 ),
 
 corner as (
@@ -62,7 +59,10 @@ corner as (
         avg(slope) as slope,
         count(*) * var_pop(slope) as ss_within,
         avg(baseline_logit_diff::double) as baseline,
-        any_value(slope_floor) as slope_floor
+        any_value(slope_floor) as slope_floor,
+        any_value(no_letters) as no_letters,
+        any_value(n_rare_letter) as n_rare_letter,
+        any_value(n_rare_yes_no) as n_rare_yes_no
     from factor
     group by run_id, split, layer, first, yes
 ),
@@ -85,6 +85,9 @@ moment as (
         sum(n)::bigint as n_items,
         count(*) as n_corners,
         any_value(slope_floor) as slope_floor,
+        any_value(no_letters) as no_letters,
+        any_value(n_rare_letter) as n_rare_letter,
+        any_value(n_rare_yes_no) as n_rare_yes_no,
         sum(n * f * f) as ff,
         sum(n * y * y) as yy,
         sum(n * f * y) as fy,
@@ -163,17 +166,17 @@ select
     explained.yes_no_effect,
     explained.baseline_letter_effect,
     explained.baseline_yes_no_effect,
-    rare.n_rare_letter,
-    rare.n_rare_yes_no,
+    explained.n_rare_letter,
+    explained.n_rare_yes_no,
     case
-        when rare.no_letters then 'answers have no letters'
-        when rare.n_rare_letter = 0 then 'the positive option stands in one place'
-        when rare.n_rare_letter < 2 then 'one question on a side'
+        when explained.no_letters then 'answers have no letters'
+        when explained.n_rare_letter = 0 then 'the positive option stands in one place'
+        when explained.n_rare_letter < 2 then 'one question on a side'
         when not explained.spread then 'slopes do not differ'
     end as letter_undetermined,
     case
-        when rare.n_rare_yes_no = 0 then 'no option, or each, begins with Yes'
-        when rare.n_rare_yes_no < 2 then 'one question on a side'
+        when explained.n_rare_yes_no = 0 then 'no option, or each, begins with Yes'
+        when explained.n_rare_yes_no < 2 then 'one question on a side'
         when not explained.spread then 'slopes do not differ'
         when explained.crossed and not explained.separable then 'letter and yes/no coincide'
     end as yes_no_undetermined,
@@ -187,7 +190,6 @@ select
     paired_bias.place_effect as paired_letter_effect
 from explained
 inner join run_label using (run_id)
-inner join rare using (run_id, split, layer)
 left join paired_bias
     on
         paired_bias.run_id = explained.run_id
