@@ -97,7 +97,7 @@ def test_list(home: Path) -> None:
 
 def test_about(home: Path) -> None:
     text = run(home, "best_layer", "--about").stdout
-    assert text.startswith("question: Which layer is the best")
+    assert text.startswith("question: Which layer does the validation split choose")
     assert "experiments that asked for the run: names or globs, null = all" in text
     assert text.endswith("sql: analysis/reliability/best_layer.sql\n")
 
