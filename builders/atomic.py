@@ -31,8 +31,23 @@ def recover(folder: Path) -> None:
         _aside(folder).rename(folder)
 
 
-def fresh(folder: Path) -> Path:
-    """Return an empty sibling to write into; what a killed build left there is removed."""
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """Give an empty sibling to write into, which then takes the place of `folder`.
+
+    An error leaves `folder` as it was and no sibling.
+    """
+    draft = _fresh(folder)
+    try:
+        yield draft
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    _replace(folder, draft)
+
+
+def _fresh(folder: Path) -> Path:
+    """Return the empty sibling; what a killed build left there is removed."""
     draft = folder.with_name(f".{folder.name}.next")
     for left in (draft, _aside(folder)):
         shutil.rmtree(left, ignore_errors=True)
@@ -40,7 +55,7 @@ def fresh(folder: Path) -> Path:
     return draft
 
 
-def replace(folder: Path, draft: Path) -> None:
+def _replace(folder: Path, draft: Path) -> None:
     """Put `draft` where `folder` is: in one step on Linux, elsewhere in two that `recover` ends."""
     if not folder.exists():
         draft.rename(folder)

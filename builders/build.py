@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from specs.faults import Refused
@@ -53,16 +54,12 @@ def build(concept: Concept, variants: Sequence[Variant], settings: Settings) -> 
         earlier = {k: v for k, v in before.get("variants", {}).items() if k not in asked}
         kept, dropped = _still_hold(content, earlier)
         everyone = {**kept, **asked}
-        rendered = {
-            name: variants_.render(concept, everyone[name], content.items)
-            for name in sorted(everyone)
-        }
-        draft = atomic.fresh(folder)
-        dataset.write_tables(draft, content.items, rendered)
-        manifest = _manifest(content, everyone, rendered)
-        (draft / CARD).write_text(card.card(concept, manifest), encoding="utf-8")
-        dataset.write_manifest(draft, manifest)
-        atomic.replace(folder, draft)
+        with atomic.replaced(folder) as draft:
+            dataset.write_items(draft, content.items)
+            ids = {name: _rendered(content, everyone[name], draft) for name in sorted(everyone)}
+            manifest = _manifest(content, everyone, ids)
+            (draft / CARD).write_text(card.card(concept, manifest), encoding="utf-8")
+            dataset.write_manifest(draft, manifest)
         return open_built(folder, changed=True, notes=(*content.notes, *dropped))
 
 
@@ -123,10 +120,15 @@ def _still_hold(content: Content, built: Mapping[str, Any]) -> tuple[dict[str, V
     return kept, dropped
 
 
+def _rendered(content: Content, variant: Variant, draft: Path) -> str:
+    """Write a variant's config, the only one in memory, and return its id."""
+    rows = variants_.render(content.concept, variant, content.items)
+    dataset.write_variant(draft, variant.name, content.items, rows)
+    return variants_.variant_id(content.items, rows)
+
+
 def _manifest(
-    content: Content,
-    variants: Mapping[str, Variant],
-    rendered: Mapping[str, Sequence[Mapping[str, Any]]],
+    content: Content, variants: Mapping[str, Variant], ids: Mapping[str, str]
 ) -> dict[str, Any]:
     concept, located = content.concept, content.located
     return {
@@ -138,11 +140,11 @@ def _manifest(
         "concept": concept.model_dump(mode="json"),
         "variants": {
             name: {
-                "variant_id": variants_.variant_id(content.items, rows),
+                "variant_id": variant_id,
                 "rendering": _rendering(content),
                 "spec": variants[name].model_dump(mode="json"),
             }
-            for name, rows in rendered.items()
+            for name, variant_id in ids.items()
         },
         "audit": content.audit.to_json(),
     }

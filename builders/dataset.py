@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuiltVariant:
-    """The rendered rows of a variant, in the order of the dataset's items."""
+    """A variant of a dataset folder; its rows stay on disk until somebody asks for them."""
 
     name: str
     variant_id: str
-    rows: pa.Table
+    folder: Path
+    files: Mapping[str, str] = field(repr=False)
+    """Its Parquet files in the order of the splits, each with its SHA-256."""
+
+    @property
+    def rows(self) -> pa.Table:
+        """Read the rendered rows, in the order of the dataset's items.
+
+        Raises:
+            Refused: the folder was built anew since the dataset was opened.
+        """
+        return _read(self.folder, self.files)
 
 
 @dataclass(frozen=True)
@@ -46,15 +57,16 @@ class BuiltDataset:
     """What its builder should be told: rows left out, variants dropped."""
 
 
-def write_tables(
-    draft: Path,
-    items: Sequence[Mapping[str, Any]],
-    variants: Mapping[str, Sequence[Mapping[str, Any]]],
-) -> None:
-    """Write config `items` and one config per variant; a split without items has no file."""
+def write_items(draft: Path, items: Sequence[Mapping[str, Any]]) -> None:
+    """Write config `items`; a split without items has no file."""
     _write_config(draft, ITEMS, items, items, items_schema())
-    for name, rows in variants.items():
-        _write_config(draft, name, items, rows, variant_schema())
+
+
+def write_variant(
+    draft: Path, name: str, items: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write the config of a variant, whose rows are in the order of `items`."""
+    _write_config(draft, name, items, rows, variant_schema())
 
 
 def write_manifest(draft: Path, manifest: Mapping[str, Any]) -> None:
@@ -89,9 +101,9 @@ def open_built(folder: Path, *, changed: bool = False, notes: tuple[str, ...] = 
         dataset_id=manifest["dataset_id"],
         folder=folder,
         concept_answer_format=manifest["concept"]["answer_format"],
-        items=_with_split(folder, splits),
+        items=_with_split(folder, splits, manifest),
         variants={
-            name: BuiltVariant(name, about["variant_id"], _read_config(folder, name, splits))
+            name: BuiltVariant(name, about["variant_id"], folder, _files_of(name, splits, manifest))
             for name, about in manifest["variants"].items()
         },
         audit=Audit(**manifest["audit"]),
@@ -126,19 +138,35 @@ def _files(folder: Path) -> list[str]:
     )
 
 
-def _read_config(folder: Path, config: str, splits: Sequence[str]) -> pa.Table:
+def _files_of(config: str, splits: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return path -> SHA-256 of the files of a config, in the order of the splits."""
+    return {(path := parquet(config, split)): manifest["files"][path] for split in splits}
+
+
+def _read(folder: Path, files: Mapping[str, str]) -> pa.Table:
+    """Return the rows of some Parquet files, which are held to the bytes of their hashes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = [pq.ParquetFile(folder / parquet(config, split)).read() for split in splits]
+    tables = []
+    for path, expected in files.items():
+        try:
+            content = (folder / path).read_bytes()
+        except OSError:
+            content = b""
+        if sha256(content) != expected:
+            raise Refused(
+                f"{folder / path}: built anew or damaged while it was in use; run the same "
+                "command again"
+            )
+        tables.append(pq.ParquetFile(pa.BufferReader(content)).read())
     return pa.concat_tables(tables).replace_schema_metadata(None).combine_chunks()
 
 
-def _with_split(folder: Path, splits: Sequence[str]) -> pa.Table:
+def _with_split(folder: Path, splits: Sequence[str], manifest: Mapping[str, Any]) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    lengths = [pq.read_metadata(folder / parquet(ITEMS, split)).num_rows for split in splits]
-    column = [split for split, n in zip(splits, lengths, strict=True) for _ in range(n)]
-    table = _read_config(folder, ITEMS, splits)
+    counts = manifest["audit"]["splits"]
+    column = [split for split in splits for _ in range(counts[split]["n_items"])]
+    table = _read(folder, _files_of(ITEMS, splits, manifest))
     return table.add_column(0, pa.field("split", pa.string()), pa.array(column, pa.string()))

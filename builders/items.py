@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from specs.identity import canonical_json, identity
+from specs.identity import canonical_json, identity, identity_of_rows
 from specs.schema import Concept, Split
 
 from .questions import ANSWERS, Question
@@ -27,7 +27,7 @@ def items(concept: Concept, assigned: Assigned) -> list[dict[str, Any]]:
 
 def dataset_id(rows: list[dict[str, Any]]) -> str:
     """Return the id over (split, item) in order: equal content, equal id, whatever its name."""
-    return identity("dataset", rows=[[row["split"], row["item_id"]] for row in rows])
+    return identity_of_rows("dataset", ([row["split"], row["item_id"]] for row in rows))
 
 
 def positive_answer(option: str) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from specs.faults import Refused
-from specs.identity import identity
+from specs.identity import identity_of_rows
 from specs.schema import Concept, Variant
 
 from .refusals import CannotRender, place
@@ -97,12 +97,12 @@ def render(
 def variant_id(items: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the id over all rendered rows, each with its split."""
     columns = ("item_id", "messages", "answer_prefix", "positive", "negative")
-    return identity(
+    return identity_of_rows(
         "variant",
-        rows=[
+        (
             [item["split"], *(row[column] for column in columns)]
             for item, row in zip(items, rows, strict=True)
-        ],
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 NUMERICS = {"dataset": 1, "variant": 1, "model": 1, "vector": 2, "evaluation": 1, "run": 1}
@@ -31,5 +32,19 @@ def sha256(text: str | bytes) -> str:
 
 def identity(kind: str, **about: Any) -> str:
     """Return the id of a thing of `kind`, e.g. `identity("run", vector_id=..., scope="answer")`."""
-    numerics = {"numerics": NUMERICS[kind]} if kind in NUMERICS else {}
-    return sha256(canonical_json({"kind": kind, **numerics, **about}))[:16]
+    return sha256(canonical_json({**_kind(kind), **about}))[:16]
+
+
+def identity_of_rows(kind: str, rows: Iterable[Any]) -> str:
+    """Return `identity(kind, rows=[*rows])`, of which no more than a row is held at a time."""
+    found = hashlib.sha256(canonical_json(_kind(kind))[:-1].encode())
+    before = ',"rows":['
+    for row in rows:
+        found.update((before + canonical_json(row)).encode())
+        before = ","
+    found.update(("]}" if before == "," else before + "]}").encode())
+    return found.hexdigest()[:16]
+
+
+def _kind(kind: str) -> dict[str, Any]:
+    return {"kind": kind, **({"numerics": NUMERICS[kind]} if kind in NUMERICS else {})}

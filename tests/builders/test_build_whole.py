@@ -148,3 +148,13 @@ def test_two_builds_at_once_lose_nothing(tmp_path: Path) -> None:
     ]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     assert sorted(open_built(tmp_path / "datasets" / "tea").variants) == sorted(names)
+
+
+def test_rows_are_those_of_the_dataset_that_was_opened(
+    concept: Make, settings: Settings, base: Variant
+) -> None:
+    opened = build(concept(), [base], settings)
+    assert opened.variants["base"].rows.num_rows == opened.items.num_rows
+    build(concept(n=30), [base], settings)
+    with pytest.raises(Refused, match="built anew or damaged while it was in use"):
+        _ = opened.variants["base"].rows
