@@ -87,7 +87,7 @@ questions as (
 ),
 
 explained as (
-    select evaluation_id, factor, variance_share(y, is_one, 0) as share
+    select evaluation_id, factor, variance_share(y, is_one, question_id, 0) as share
     from sides
     group by evaluation_id, factor
 ),

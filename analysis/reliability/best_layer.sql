@@ -3,9 +3,8 @@
 -- source: DESIGN 3 (`best`) and the view best_layer; Tan et al. 2024 (arXiv 2407.12404), section 3,
 --   chose one layer per model by a sweep on validation items. The layer never sees the test split;
 --   only where there is no validation split (results of others) the test split chooses, marked
---   cross_fitted: then test_steerability takes each question at the layer that the other questions
---   choose (leaving one out, Stone 1974, J. R. Statist. Soc. B 36, 111-147), and its interval is the
---   cluster-t one over these, conditional on the layers
+--   cross_fitted: then test_steerability takes each half of the questions at the layer that the other
+--   half chooses, as verdict does (warehouse/macros/cross_fitting.sql)
 -- params:
 --   filters
 --   confidence  fraction  0.95  level of the interval
@@ -28,7 +27,8 @@
 --   n_test_candidates         layers measured on the test split, degenerate ones left out
 --   complete                  false where an asked measurement of the choice or the report is missing
 -- further columns:
---   same_layer_fraction       where cross_fitted: share of questions without which the layer is the same
+--   reported_layers           layers that test_steerability is measured at: the one chosen; where
+--                             cross_fitted the ones that the two halves choose
 --   norm                      how the vector was scaled
 --   operator                  how it was applied
 --   fit_variant               variant the choice was made with
@@ -96,46 +96,53 @@ degenerate as (
     inner join vector_layer on vector_layer.vector_id = run.vector_id and vector_layer.degenerate
 ),
 
-by_others as (
-    select
-        questions.choice,
-        questions.question_id,
-        questions.layer,
-        questions.slope,
-        questions.n,
-        (sum(questions.slope) over one_layer - questions.slope)
-        / nullif(sum(questions.n) over one_layer - questions.n, 0) as of_others
+cross_fitted_questions as (
+    select questions.*, is_first_half(questions.choice, questions.question_id) as is_first_half
     from questions
     inner join choice on choice.n = questions.choice and choice.cross_fitted
-    anti join degenerate
-        on degenerate.choice = questions.choice and degenerate.layer = questions.layer
-    window one_layer as (partition by questions.choice, questions.layer)
 ),
 
-left_out as (
-    select *
-    from by_others
-    qualify
-        row_number() over (
-            partition by choice, question_id
-            order by round(of_others, 6) desc nulls last, layer
-        ) = 1
+halves as (
+    select choice, layer, is_first_half, sum(slope) as slope, sum(n) as n
+    from cross_fitted_questions
+    anti join degenerate using (choice, layer)
+    group by choice, layer, is_first_half
+),
+
+chosen as (
+    from layers_by_halves((
+        select list({
+            'g': choice,
+            'layer': layer,
+            'is_first': is_first_half,
+            'slope': slope,
+            'n': n,
+            'degenerate': false
+        })
+        from halves
+    ))
 ),
 
 cross_fit as (
     select
-        left_out.choice,
+        questions.choice,
         count(*) as n_questions,
-        sum(left_out.slope) / sum(left_out.n) as steerability,
-        cluster_standard_error(left_out.slope, left_out.n) as standard_error,
-        avg((left_out.layer = choice.layer)::integer) as same_layer_fraction
-    from left_out
-    inner join choice on choice.n = left_out.choice
-    group by left_out.choice
+        sum(questions.slope) / sum(questions.n) as steerability,
+        cluster_standard_error(questions.slope, questions.n) * sqrt(cross_fit_inflation())
+            as standard_error,
+        list_sort(list(distinct questions.layer)) as reported_layers
+    from cross_fitted_questions as questions
+    inner join chosen
+        on
+            chosen.g = questions.choice
+            and chosen.is_first = questions.is_first_half
+            and chosen.layer = questions.layer
+    group by questions.choice
 ),
 
 reported as (
-    select choice, layer, n_questions, steerability, standard_error, null as same_layer_fraction
+    select
+        choice, layer, n_questions, steerability, standard_error, [layer] as reported_layers
     from layers
     where choice in (select n from choice where not cross_fitted)
     union all
@@ -145,7 +152,7 @@ reported as (
         cross_fit.n_questions,
         cross_fit.steerability,
         cross_fit.standard_error,
-        cross_fit.same_layer_fraction
+        cross_fit.reported_layers
     from cross_fit
     inner join choice on choice.n = cross_fit.choice
 ),
@@ -187,7 +194,7 @@ select
     choice.n_candidates,
     coalesce(test_best.n_layers, 0) as n_test_candidates,
     choice.complete and coalesce(missing.n_missing, 0) = 0 as complete,
-    reported.same_layer_fraction,
+    reported.reported_layers,
     choice.norm,
     choice.operator,
     choice.fit_variant,

@@ -72,8 +72,8 @@ slopes as (
         any_value(multiplier_bound) as multiplier_bound,
         avg(slope) as mean_slope,
         avg(anti_steerable::integer) as anti_steerable_fraction,
-        variance_share(slope, positive_option, slope_floor) as letter_share,
-        variance_share(slope, coalesce(positive_answer = 'Yes', false), slope_floor)
+        variance_share(slope, positive_option, question_id, slope_floor) as letter_share,
+        variance_share(slope, coalesce(positive_answer = 'Yes', false), question_id, slope_floor)
             as yes_no_share
     from item_slope
     where split = 'test' and run_id in (select run_id from fitted)

@@ -12,9 +12,8 @@
 --   least_following.
 --   steers in part: the rest. Thresholds are conventions, set before any data were seen. A layer is
 --   never chosen and reported on the same items: without a choice by validation each half of the
---   questions is reported at the layer that the other half chose (cross_fitted). Halves that err alike
---   choose alike, which correlates them by up to .36 (independent layers of equal effect, three of
---   them; e^2 / (L - 1), e the mean largest of L normal draws): variances are 1.36 times as large then
+--   questions is reported at the layer that the other half chose (cross_fitted; warehouse/macros/
+--   cross_fitting.sql), and variances are 1.36 times as large, for halves that err alike choose alike
 -- params:
 --   filters
 --   split             train|validation|test  test  split that is reported
@@ -141,65 +140,61 @@ vectors as (
 ),
 
 slopes as (
-    select
-        vectors.own_run_id,
-        vectors.kind,
-        slopes.*,
-        -- a half of the questions, the same everywhere
-        md5(slopes.question_id) < '8' as half
+    select vectors.own_run_id, vectors.kind, slopes.*
     from item_slope_within($multiplier_bound) as slopes
     inner join vectors using (run_id)
     where slopes.split = $split
+),
+
+halves as (
+    select own_run_id, question_id, is_first_half(own_run_id, question_id) as is_first_half
+    from (select distinct own_run_id, question_id from slopes)
 ),
 
 layer_means as (
     select
         slopes.own_run_id as run_id,
         slopes.layer,
+        halves.is_first_half,
         coalesce(any_value(vector_layer.degenerate), false) as degenerate,
-        sum(slopes.slope) filter (where slopes.half) as sum_true,
-        count(*) filter (where slopes.half) as n_true,
-        sum(slopes.slope) filter (where not slopes.half) as sum_false,
-        count(*) filter (where not slopes.half) as n_false
+        sum(slopes.slope) as slope,
+        count(*) as n
     from slopes
+    inner join asked on asked.run_id = slopes.own_run_id
+    inner join halves using (own_run_id, question_id)
     left join vector_layer
         on vector_layer.vector_id = slopes.vector_id and vector_layer.layer = slopes.layer
-    where slopes.kind = 'fitted'
-    group by slopes.own_run_id, slopes.layer
-),
-
-halves as (
-    select
-        layer_means.*,
-        unnest([true, false]) as half,
-        -- what the other half says of the layer
-        unnest([sum_false / nullif(n_false, 0), sum_true / nullif(n_true, 0)]) as other_mean,
-        count(*) filter (where not degenerate) over (partition by run_id) as n_candidates
-    from layer_means
+    where
+        slopes.kind = 'fitted'
+        and slopes.layer
+        = coalesce(try_cast($layer as smallint), asked.chosen_layer, slopes.layer)
+    group by slopes.own_run_id, slopes.layer, halves.is_first_half
 ),
 
 choice as (
     select
-        halves.run_id,
-        halves.half,
-        halves.layer,
-        halves.degenerate,
+        asked.run_id,
+        chosen.is_first as is_first_half,
+        chosen.layer,
+        chosen.degenerate,
         case
             when try_cast($layer as smallint) is not null then 'given'
             when asked.chosen_layer is not null then 'validation'
-            when halves.n_candidates <= 1 then 'only_one'
+            when chosen.n_candidates <= 1 then 'only_one'
             else 'cross_fitted'
         end as layer_by
-    from halves
-    inner join asked using (run_id)
-    where
-        coalesce(try_cast($layer as smallint), asked.chosen_layer) is null
-        or halves.layer = coalesce(try_cast($layer as smallint), asked.chosen_layer)
-    qualify
-        row_number() over (
-            partition by halves.run_id, halves.half
-            order by halves.degenerate, round(halves.other_mean, 6) desc nulls last, halves.layer
-        ) = 1
+    from layers_by_halves((
+        select list({
+            'g': run_id,
+            'layer': layer,
+            'is_first': is_first_half,
+            'slope': slope,
+            'n': n,
+            'degenerate': degenerate
+        })
+        from layer_means
+    )) as chosen
+    inner join asked on asked.run_id = chosen.g
 ),
 
 items as (
@@ -214,10 +209,11 @@ items as (
         ) as is_first,
         if(slopes.positive_answer in ('Yes', 'No'), slopes.positive_answer = 'Yes', null) as is_yes
     from slopes
+    inner join halves using (own_run_id, question_id)
     inner join choice
         on
             choice.run_id = slopes.own_run_id
-            and choice.half = slopes.half
+            and choice.is_first_half = halves.is_first_half
             and choice.layer = slopes.layer
     left join dataset on dataset.dataset_id = slopes.dataset_id
 ),
@@ -254,7 +250,7 @@ over_items as (
     select
         run_id,
         any_value(layer_by) as layer_by,
-        any_value(if(layer_by = 'cross_fitted', 1.36, 1)) as inflation,
+        any_value(if(layer_by = 'cross_fitted', cross_fit_inflation(), 1)) as inflation,
         bool_or(degenerate) as degenerate,
         min(layer) as layer,
         max(layer) as highest_layer,
@@ -263,7 +259,7 @@ over_items as (
         any_value(slope_floor) as slope_floor,
         avg(anti_steerable::integer) as anti_steerable_fraction,
         bool_or(is_first is not null) as by_letter,
-        variance_share(slope, is_first, slope_floor) as letter_share
+        variance_share(slope, is_first, question_id, slope_floor) as letter_share
     from items
     where kind = 'fitted'
     group by run_id

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from tests.analysis import clustered
 from tests.analysis.conftest import rows
 from tests.analysis.truth import Synthetic
 from tests.command import steerhouse
@@ -44,31 +45,32 @@ def slopes(connection: duckdb.DuckDBPyConnection) -> dict[int, dict[str, np.ndar
     return found
 
 
-def left_out(found: dict[int, dict[str, np.ndarray]]) -> tuple[float, float, float]:
-    """Return estimate, its CR1 standard error and the share of folds that choose layer 1."""
+def by_halves(found: dict[int, dict[str, np.ndarray]]) -> tuple[float, float, list[int]]:
+    """Return estimate, its CR1 standard error times sqrt(1.36) and the layers of both halves."""
     values, chosen = [], []
-    for question in found[1]:
+    first = clustered.first_half(found[1])
+    for half in (first, set(found[1]) - first):
         mean = {
-            layer: np.concatenate([v for q, v in found[layer].items() if q != question]).mean()
+            layer: np.concatenate([v for q, v in found[layer].items() if q not in half]).mean()
             for layer in (1, 2)  # layer 0 is degenerate
         }
         chosen.append(max(mean, key=lambda layer: mean[layer]))
-        values.append(found[chosen[-1]][question])
+        values += [v for q, v in found[chosen[-1]].items() if q in half]
     whole = np.concatenate(values)
     residuals = np.array([(v - whole.mean()).sum() for v in values])
     n = len(values)
-    error = np.sqrt(n / (n - 1) * (residuals**2).sum()) / whole.size
-    return whole.mean(), error, np.mean(np.array(chosen) == 1)
+    error = np.sqrt(1.36 * n / (n - 1) * (residuals**2).sum()) / whole.size
+    return whole.mean(), error, chosen
 
 
-def test_each_question_is_reported_at_the_layer_that_the_others_choose(
+def test_each_half_is_reported_at_the_layer_that_the_other_chooses(
     writable: duckdb.DuckDBPyConnection,
 ) -> None:
     writable.execute(NO_VALIDATION)
     writable.execute(ALIKE)
     found = slopes(writable)
-    estimate, error, share = left_out(found)
-    assert 0 < share < 1  # else nothing would be tested
+    estimate, error, chosen = by_halves(found)
+    assert set(chosen) == {1, 2}  # else nothing would be tested
     best = {layer: np.concatenate(list(found[layer].values())).mean() for layer in (1, 2)}
     layer = max(best, key=lambda layer: best[layer])
     (row,) = rows(writable, "best_layer", concept="concept0")
@@ -79,7 +81,10 @@ def test_each_question_is_reported_at_the_layer_that_the_others_choose(
     half = error * scipy.stats.t.ppf(0.975, len(found[1]) - 1)
     assert row["test_low"] == pytest.approx(estimate - half)
     assert row["test_high"] == pytest.approx(estimate + half)
-    assert row["same_layer_fraction"] == pytest.approx(share if layer == 1 else 1 - share)
+    assert row["reported_layers"] == [1, 2]
+    (told,) = rows(writable, "verdict", concept="concept0")
+    assert (told["layer"], told["other_layer"], told["layer_by"]) == (1, 2, "cross_fitted")
+    assert told["steerability"] == pytest.approx(row["test_steerability"], rel=1e-12)
     assert row["n_validation_items"] == 0
     ((card,),) = writable.execute(
         "select cross_fitted from concept_card where concept = 'concept0'"

@@ -3,9 +3,10 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 import pytest
-import scipy.stats as st
 import statsmodels.api as sm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from tests.analysis import clustered as clustered_
 
 
 def over_questions(
@@ -38,11 +39,8 @@ def test_standard_error_is_statsmodels_cluster_robust(
     connection: duckdb.DuckDBPyConnection, clustered: tuple[np.ndarray, np.ndarray]
 ) -> None:
     value, question = clustered
-    fit = sm.OLS(value, np.ones(value.size)).fit(
-        cov_type="cluster", cov_kwds={"groups": question, "use_correction": True}, use_t=True
-    )
     ours = over_questions(connection, "cluster_standard_error(total, n)", value, question)
-    assert ours == pytest.approx(fit.bse[0], rel=1e-10)
+    assert ours == pytest.approx(clustered_.mean(value, question).bse[0], rel=1e-10)
 
 
 def test_standard_error_of_nearly_equal_values(connection: duckdb.DuckDBPyConnection) -> None:
@@ -59,27 +57,12 @@ def test_one_question_has_no_standard_error(connection: duckdb.DuckDBPyConnectio
     assert over_questions(connection, "cluster_standard_error(total, n)", *one) is None
 
 
-def icc(hit: np.ndarray, question: np.ndarray) -> float:
-    """Return the analysis-of-variance estimator, from the items themselves."""
-    names, sizes = np.unique(question, return_counts=True)
-    means = np.array([hit[question == name].mean() for name in names])
-    n, k = hit.size, names.size
-    between = (sizes * (means - hit.mean()) ** 2).sum() / (k - 1)
-    within = sum(
-        ((hit[question == name] - mean) ** 2).sum() for name, mean in zip(names, means, strict=True)
-    ) / (n - k)
-    size = (n - (sizes**2).sum() / n) / (k - 1)
-    return float((between - within) / (between + (size - 1) * within))
-
-
 def test_effective_number(
     connection: duckdb.DuckDBPyConnection, clustered: tuple[np.ndarray, np.ndarray]
 ) -> None:
     value, question = clustered
     hit = (value > 1).astype(float)
-    _, sizes = np.unique(question, return_counts=True)
-    correlation = min(1.0, max(0.0, icc(hit, question)))
-    expected = hit.size / (1 + ((sizes**2).sum() / hit.size - 1) * correlation)
+    expected = clustered_.effective_number(hit, question)
     ours = over_questions(connection, "effective_number(total, n)", hit, question)
     assert ours == pytest.approx(expected, rel=1e-12)
 
@@ -110,15 +93,6 @@ def test_wilson(connection: duckdb.DuckDBPyConnection, hits: int, confidence: fl
     assert ours == pytest.approx(expected, abs=1e-9)
 
 
-def fraction_interval(fraction: float, n: float, questions: int) -> tuple[float, float]:
-    """Return Wilson's interval with t for z and half an effective item of continuity correction."""
-    alpha = 2 * st.norm.sf(st.t.ppf(0.975, questions - 1))
-    ends = np.clip([fraction - 0.5 / n, fraction + 0.5 / n], 0, 1) * n
-    low = proportion_confint(ends[0], n, alpha, "wilson")[0] if fraction > 0 else 0.0
-    high = proportion_confint(ends[1], n, alpha, "wilson")[1] if fraction < 1 else 1.0
-    return low, high
-
-
 @pytest.mark.parametrize("hits", [0, 1, 7, 19, 20])
 @pytest.mark.parametrize("questions", [4, 10, 20])
 def test_fraction_interval(
@@ -128,7 +102,7 @@ def test_fraction_interval(
         "select fraction_low($f, 20, t_factor(.95, $q)), fraction_high($f, 20, t_factor(.95, $q))",
         {"f": hits / 20, "q": questions},
     ).fetchall()
-    assert ours == pytest.approx(fraction_interval(hits / 20, 20, questions), abs=1e-9)
+    assert ours == pytest.approx(clustered_.fraction_interval(hits / 20, 20, questions), abs=1e-9)
 
 
 def test_an_effective_number_of_one_has_no_interval(connection: duckdb.DuckDBPyConnection) -> None:
@@ -172,11 +146,18 @@ def test_difference_of_fractions_is_newcombes(
 
 
 def share(
-    connection: duckdb.DuckDBPyConnection, slope: np.ndarray, side: np.ndarray
+    connection: duckdb.DuckDBPyConnection,
+    slope: np.ndarray,
+    side: np.ndarray,
+    questions: list[int] | None = None,
 ) -> float | None:
-    sql = "select variance_share(s, x, 1e-3) from (select unnest($s) as s, unnest($x) as x)"
+    sql = (
+        "select variance_share(s, x, q, 1e-3) "
+        "from (select unnest($s) as s, unnest($x) as x, unnest($q) as q)"
+    )
+    given = {"s": slope.tolist(), "x": side.tolist(), "q": questions or [*range(len(slope))]}
     found: float | None
-    ((found,),) = connection.execute(sql, {"s": slope.tolist(), "x": side.tolist()}).fetchall()
+    ((found,),) = connection.execute(sql, given).fetchall()
     return found
 
 
@@ -193,3 +174,12 @@ def test_variance_share_is_null_where_nothing_varies(connection: duckdb.DuckDBPy
     assert share(connection, np.full(10, 2.0), side) is None
     assert share(connection, 1e-4 * side, side) is None
     assert share(connection, side * 1.0, np.ones(10, int)) is None
+
+
+def test_variance_share_is_null_where_one_question_makes_a_side(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    slope, side = np.array([1.0, 1.2, 2.0, 3.0, 5.0]), np.array([1, 1, 0, 0, 0])
+    assert share(connection, slope, side, [1, 2, 3, 4, 5]) is not None
+    assert share(connection, slope, side, [1, 1, 3, 4, 5]) is None
+    assert share(connection, slope, 1 - side, [1, 1, 3, 4, 5]) is None

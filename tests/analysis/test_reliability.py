@@ -5,8 +5,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-import statsmodels.api as sm
 
+from tests.analysis import clustered
 from tests.analysis.conftest import Ask, rows
 from tests.analysis.truth import Synthetic
 
@@ -23,15 +23,13 @@ def test_propensity_curve(ask: Ask, made: Synthetic) -> None:
     found = base(ask("propensity_curve", layer="1", **BASE))
     curves = dict(zip((0.0, *made.shape.multipliers), made.curves(run, 1).T, strict=True))
     assert [row["multiplier"] for row in found] == sorted(curves)
-    codes = np.unique(made.questions(run), return_inverse=True)[1]
     for row in found:
         values = curves[row["multiplier"]]
-        fit = sm.OLS(values, np.ones(values.size)).fit(
-            cov_type="cluster", cov_kwds={"groups": codes}, use_t=True
-        )
         assert row["mean_logit_diff"] == pytest.approx(values.mean(), abs=1e-9)
         interval = (row["logit_diff_low"], row["logit_diff_high"])
-        assert interval == pytest.approx(tuple(fit.conf_int()[0]), rel=1e-8)
+        assert interval == pytest.approx(
+            clustered.mean_interval(values, made.questions(run)), rel=1e-8
+        )
         assert row["mean_positive_prob"] == pytest.approx((1 / (1 + np.exp(-values))).mean())
         assert row["positive_fraction"] == pytest.approx((values > 0).mean())
         assert (row["n_multipliers"], row["multiplier_bound"], row["complete"]) == (7, 1.5, True)
@@ -46,7 +44,15 @@ def test_answer_mass(ask: Ask, made: Synthetic) -> None:
         row = found[multiplier]
         assert row["mean_answer_logmass"] == pytest.approx(mass.mean())
         assert row["least_answer_logmass"] == pytest.approx(mass.min())
-        assert row["low_mass_fraction"] == pytest.approx((np.exp(mass) < 0.5).mean())
+        low = np.exp(mass) < 0.5
+        assert row["low_mass_fraction"] == pytest.approx(low.mean())
+        questions = made.questions(run)
+        interval = (row["answer_logmass_low"], row["answer_logmass_high"])
+        assert interval == pytest.approx(clustered.mean_interval(mass, questions), rel=1e-6)
+        interval = (row["low_mass_low"], row["low_mass_high"])
+        expected = clustered.hits_interval(low, questions)
+        assert interval == pytest.approx(expected, abs=1e-9)
+    assert any(0 < row["low_mass_fraction"] < 1 for row in found.values())
     assert found[0.0]["mean_answer_logmass"] == pytest.approx(-0.25)
     assert found[0.0]["low_mass_fraction"] == 0
     assert len({row["mean_prefix_logprob"] for row in found.values()}) == 1
@@ -165,8 +171,13 @@ def test_slope_window(ask: Ask, made: Synthetic) -> None:
     for name, bound in (("0_5", 0.5), ("1", 1.0), ("1_5", 1.5), ("all", np.inf)):
         slopes = made.slopes(run, 1, bound=bound)
         assert row[f"steerability_{name}"] == pytest.approx(slopes.mean(), abs=1e-9)
-        anti = (slopes <= -1e-3).mean()
-        assert row[f"anti_steerable_fraction_{name}"] == pytest.approx(anti)
+        anti, questions = slopes <= -1e-3, made.questions(run)
+        assert row[f"anti_steerable_fraction_{name}"] == pytest.approx(anti.mean())
+        interval = tuple(row[f"steerability_{name}_{end}"] for end in ("low", "high"))
+        assert interval == pytest.approx(clustered.mean_interval(slopes, questions), rel=1e-8)
+        interval = tuple(row[f"anti_steerable_fraction_{name}_{end}"] for end in ("low", "high"))
+        expected = clustered.hits_interval(anti, questions)
+        assert interval == pytest.approx(expected, abs=1e-9)
         share = np.corrcoef(slopes, letter)[0, 1] ** 2
         assert row[f"letter_share_{name}"] == pytest.approx(share, abs=1e-6)
     assert [row[f"n_multipliers_{n}"] for n in ("0_5", "1", "1_5", "all")] == [3, 5, 7, 7]

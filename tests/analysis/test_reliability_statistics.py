@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats as st
-import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
 
+from tests.analysis import clustered
 from tests.analysis.conftest import rows
 from tests.analysis.simulated import FITTED, Asked, Family, Vector, warehouse
-from tests.analysis.test_intervals import fraction_interval, icc
 
 TABLES, QUESTIONS, DRAWS = 5, 24, 20
 QUESTION = np.repeat(np.arange(QUESTIONS), 2)[:-1]  # one question has one item
@@ -53,21 +52,8 @@ def table(asked: Asked, number: int, name: str, **given: Any) -> list[dict[str, 
     return rows(asked.connection, name, concept=f"/r/{number}", **given)
 
 
-def cluster(values: np.ndarray, question: np.ndarray = QUESTION) -> Any:
-    return sm.OLS(values, np.ones(values.size)).fit(
-        cov_type="cluster", cov_kwds={"groups": question}, use_t=True
-    )
-
-
 def satterthwaite(a: float, df_a: float, b: float, df_b: float) -> int:
     return int((a + b) ** 2 / (a * a / df_a + b * b / df_b))
-
-
-def fraction(hit: np.ndarray, question: np.ndarray = QUESTION) -> tuple[float, float]:
-    sizes = np.unique(question, return_counts=True)[1]
-    rho = 1.0 if len(set(hit)) < 2 else min(1, max(0, icc(hit.astype(float), question)))
-    n = hit.size / (1 + ((sizes**2).sum() / hit.size - 1) * rho)
-    return fraction_interval(float(hit.mean()), n, sizes.size)
 
 
 @pytest.mark.parametrize("number", range(TABLES))
@@ -80,8 +66,10 @@ def test_sign_stability(asked: Asked, number: int) -> None:
     stable = rises | falls
     assert 0 < stable.mean() < 1
     assert row["sign_stable_fraction"] == pytest.approx(stable.mean())
-    assert (row["sign_stable_low"], row["sign_stable_high"]) == pytest.approx(fraction(stable))
-    assert (row["stable_negative_low"], row["stable_negative_high"]) == pytest.approx(fraction(falls))  # fmt: skip
+    assert (row["sign_stable_low"], row["sign_stable_high"]) == pytest.approx(
+        clustered.hits_interval(stable, QUESTION)
+    )
+    assert (row["stable_negative_low"], row["stable_negative_high"]) == pytest.approx(clustered.hits_interval(falls, QUESTION))  # fmt: skip
     assert row["chance_fraction"] == pytest.approx(2 * st.binom.sf(18, 20, 0.5))
     shuffled = np.array([FAMILY.slopes[Vector("null", "label_shuffled", k)][number] for k in range(6)])  # fmt: skip
     agree = np.maximum((shuffled >= 1e-3).mean(axis=0), (shuffled <= -1e-3).mean(axis=0)) >= 0.95
@@ -102,7 +90,7 @@ def test_without_resamples_a_run_says_so(asked: Asked) -> None:
 def test_unconditional_interval(asked: Asked, number: int) -> None:
     (row,) = table(asked, number, "steerability", method="mean_difference")
     draws = [FAMILY.slopes[Vector("resample", number=k)][number].mean() for k in range(DRAWS)]
-    a, b = cluster(FITTED_SLOPES[number]).bse[0] ** 2, np.var(draws, ddof=1)
+    a, b = clustered.mean(FITTED_SLOPES[number], QUESTION).bse[0] ** 2, np.var(draws, ddof=1)
     half = st.t.ppf(0.975, satterthwaite(a, QUESTIONS - 1, b, DRAWS - 1)) * np.sqrt(a + b)
     mean = FITTED_SLOPES[number].mean()
     ends = (row["unconditional_low"], row["unconditional_high"])
@@ -113,7 +101,7 @@ def test_unconditional_interval(asked: Asked, number: int) -> None:
 @pytest.mark.parametrize("number", range(TABLES))
 def test_sample_size_is_the_smallest_that_does(asked: Asked, number: int) -> None:
     (row,) = table(asked, number, "sample_size", method="mean_difference", half_width="0.15")
-    sd = cluster(FITTED_SLOPES[number]).bse[0] * np.sqrt(QUESTIONS)
+    sd = clustered.mean(FITTED_SLOPES[number], QUESTION).bse[0] * np.sqrt(QUESTIONS)
 
     def half(n: int) -> float:
         return float(st.t.ppf(0.975, n - 1) * sd / np.sqrt(n))
@@ -121,11 +109,13 @@ def test_sample_size_is_the_smallest_that_does(asked: Asked, number: int) -> Non
     assert row["sd_question"] == pytest.approx(sd)
     assert row["questions_for_steerability"] == next(n for n in range(3, 9999) if half(n) <= 0.15)
     assert row["questions_low"] < row["questions_for_steerability"] < row["questions_high"]
-    low, high = fraction(FITTED_SLOPES[number] <= -1e-3)
+    low, high = clustered.hits_interval(FITTED_SLOPES[number] <= -1e-3, QUESTION)
     assert row["anti_steerable_half_width"] == pytest.approx((high - low) / 2)
     share, each = row["anti_steerable_fraction"], row["effective_per_question"]
     needed = row["questions_for_fraction"]
-    widths = [np.ptp(fraction_interval(share, n * each, n)) / 2 for n in (needed - 1, needed)]
+    widths = [
+        np.ptp(clustered.fraction_interval(share, n * each, n)) / 2 for n in (needed - 1, needed)
+    ]
     assert widths[1] <= 0.05 * 1.0005
     assert widths[0] > 0.05 * 0.9995
     residuals = np.bincount(QUESTION, FITTED_SLOPES[number] - FITTED_SLOPES[number].mean())
@@ -169,15 +159,15 @@ def test_suspect_items(asked: Asked, number: int) -> None:
         row, kept = found[name], slopes[~gone]
         assert (row["n_removed"], row["n_items"]) == (gone.sum(), (~gone).sum())
         assert row["steerability"] == pytest.approx(kept.mean())
-        low, high = cluster(kept, QUESTION[~gone]).conf_int()[0]
+        low, high = clustered.mean(kept, QUESTION[~gone]).conf_int()[0]
         assert (row["steerability_low"], row["steerability_high"]) == pytest.approx((low, high))
         assert row["median_slope"] == pytest.approx(np.median(kept))
         assert row["anti_steerable_fraction"] == pytest.approx((kept <= -1e-3).mean())
         assert row["difference"] == pytest.approx(kept.mean() - slopes.mean(), abs=1e-9)
         if not gone.any():
             continue
-        a = cluster(kept, QUESTION[~gone]).bse[0] ** 2
-        b = cluster(slopes[gone], QUESTION[gone]).bse[0] ** 2
+        a = clustered.mean(kept, QUESTION[~gone]).bse[0] ** 2
+        b = clustered.mean(slopes[gone], QUESTION[gone]).bse[0] ** 2
         sizes = len(set(QUESTION[~gone])) - 1, len(set(QUESTION[gone])) - 1
         df = satterthwaite(a, sizes[0], b, sizes[1])
         contrast = kept.mean() - slopes[gone].mean()
@@ -200,15 +190,18 @@ def test_compare(asked: Asked, number: int) -> None:
     assert (row["method_a"], row["method_b"]) == ("mean_difference", "pca")
     other = FAMILY.slopes[OTHER][number].astype(np.float32).astype(float)
     difference = FITTED_SLOPES[number] - other
-    fit = cluster(difference)
+    fit = clustered.mean(difference, QUESTION)
     assert row["difference"] == pytest.approx(difference.mean())
     ends = (row["difference_low"], row["difference_high"])
     assert ends == pytest.approx(tuple(fit.conf_int()[0]))
     assert row["p"] == pytest.approx(fit.pvalues[0])
     one, two = (FITTED_SLOPES[number] <= -1e-3) * 1.0, (other <= -1e-3) * 1.0
-    errors = [cluster(values).bse[0] for values in (one, two, one - two)]
+    errors = [clustered.mean(values, QUESTION).bse[0] for values in (one, two, one - two)]
     r = (errors[0] ** 2 + errors[1] ** 2 - errors[2] ** 2) / (2 * errors[0] * errors[1])
-    (l1, u1), (l2, u2) = fraction(one), fraction(two)
+    (l1, u1), (l2, u2) = (
+        clustered.hits_interval(one, QUESTION),
+        clustered.hits_interval(two, QUESTION),
+    )
     p1, p2 = one.mean(), two.mean()
     low = p1 - p2 - np.sqrt((p1 - l1) ** 2 + (u2 - p2) ** 2 - 2 * r * (p1 - l1) * (u2 - p2))
     high = p1 - p2 + np.sqrt((u1 - p1) ** 2 + (p2 - l2) ** 2 - 2 * r * (u1 - p1) * (p2 - l2))
@@ -245,6 +238,9 @@ def test_a_fraction_that_does_not_vary_has_no_correlation() -> None:
     question = np.repeat(np.arange(10), 2)
     with warehouse(Family("z", {FITTED: one, OTHER: np.ones((1, 20))}, question)) as found:
         (row,) = rows(found.connection, "compare")
-    (l1, u1), (_, u2) = fraction(one[0] < 0, question), fraction(one[0] > 2, question)
+    (l1, u1), (_, u2) = (
+        clustered.hits_interval(one[0] < 0, question),
+        clustered.hits_interval(one[0] > 2, question),
+    )
     assert row["anti_steerable_low"] == pytest.approx(0.4 - np.hypot(0.4 - l1, u2))
     assert row["anti_steerable_high"] == pytest.approx(u1)

@@ -6,10 +6,9 @@ import duckdb
 import numpy as np
 import pytest
 import scipy.stats as st
-import statsmodels.api as sm
 
+from tests.analysis import clustered
 from tests.analysis.conftest import Ask, rows
-from tests.analysis.test_intervals import fraction_interval, icc
 from tests.analysis.truth import Synthetic
 
 
@@ -50,16 +49,11 @@ def test_multiplier_bound(ask: Ask, made: Synthetic, bound: float) -> None:
 def test_interval_is_statsmodels_by_question(ask: Ask, made: Synthetic, confidence: float) -> None:
     run = made.fitted()
     slopes, questions = made.slopes(run, 1), made.questions(run)
-    codes = np.unique(questions, return_inverse=True)[1]
-    fit = sm.OLS(slopes, np.ones(slopes.size)).fit(
-        cov_type="cluster", cov_kwds={"groups": codes}, use_t=True
-    )
     row = by_layer(ask, confidence=str(confidence))[1]
-    low, high = fit.conf_int(1 - confidence)[0]
     assert row["n_questions"] == len(set(questions)) < slopes.size
-    assert row["standard_error"] == pytest.approx(fit.bse[0], rel=1e-9)
+    assert row["standard_error"] == pytest.approx(clustered.mean(slopes, questions).bse[0])
     assert (row["steerability_low"], row["steerability_high"]) == pytest.approx(
-        (low, high), rel=1e-9
+        clustered.mean_interval(slopes, questions, confidence), rel=1e-9
     )
 
 
@@ -70,11 +64,8 @@ def test_fractions_have_widened_wilson_intervals_on_effective_items(
     run = made.fitted()
     row = by_layer(ask)[layer]
     slopes, questions = made.slopes(run, layer), made.questions(run)
-    sizes = np.unique(questions, return_counts=True)[1]
     for name, hit in (("anti_steerable", slopes <= -1e-3), ("unmoved", abs(slopes) < 1e-3)):
-        rho = 1.0 if not hit.any() else min(1, max(0, icc(hit.astype(float), questions)))
-        n = hit.size / (1 + ((sizes**2).sum() / hit.size - 1) * rho)
-        expected = fraction_interval(hit.mean(), n, sizes.size)
+        expected = clustered.hits_interval(hit, questions)
         assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(expected, abs=1e-9)
 
 

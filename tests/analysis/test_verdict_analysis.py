@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.analysis.clustered import first_half
 from tests.analysis.conftest import rows
 from tests.analysis.simulated import FITTED, Asked, Family, Vector, warehouse
 
@@ -158,7 +158,7 @@ def test_an_unanswered_layer_choice_is_crossed() -> None:
 def test_each_half_is_reported_where_the_other_chose() -> None:
     """Layer 0 is better in one half of the questions, layer 1 in the other."""
     ids = [f"/y/0/{q}" for q in QUESTION]
-    half = np.array([hashlib.md5(i.encode()).hexdigest() < "8" for i in ids])
+    half = np.isin(ids, [*first_half(set(ids))])
     layers = np.stack([np.where(half, 3.0, 1.0), np.where(half, 1.0, 3.0)])[:, None]
     with warehouse(Family("y", {FITTED: layers}, QUESTION, PLACE)) as found:
         (row,) = rows(found.connection, "verdict")

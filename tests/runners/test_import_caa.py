@@ -107,7 +107,7 @@ def test_the_views_and_checks_work_on_it(folder: Path) -> None:
     assert done.returncode == 0, done.stdout
     best = ("analyse", "best_layer", "--experiment", "import-mine", "--format", "json")
     (row,) = json.loads(steerhouse("--home", home, *best, cwd=folder).stdout)
-    assert (row["layer"], row["cross_fitted"], row["same_layer_fraction"]) == (11, True, 1)
+    assert (row["layer"], row["cross_fitted"], row["reported_layers"]) == (11, True, [11])
     nulls = ("analyse", "steerability", "--method", "mine", "--format", "json")
     assert {
         row["nulls"] for row in json.loads(steerhouse("--home", home, *nulls, cwd=folder).stdout)

@@ -14,7 +14,7 @@ from tests.command import steerhouse
 
 CONCEPTS = ("envy-kindness", "greed-charity", "pride-humility", "sloth-diligence")
 SHARES = """
-select concept, layer, variance_share(slope, positive_option = 0, slope_floor) as share
+select concept, layer, pow(corr(slope, positive_option), 2) as share
 from item_slope_within({bound})
 group by concept, layer
 """
@@ -97,6 +97,24 @@ def test_best_layers_are_marked(home: Path) -> None:
     assert {row["nulls"] for row in analyse(home, "steerability", "--param", "layer=best")} == {
         "no null"
     }
+
+
+def test_verdicts(home: Path) -> None:
+    found = {row["concept"]: row for row in analyse(home, "verdict")}
+    assert sorted(found) == list(CONCEPTS)
+    assert {row["nulls"] for row in found.values()} == {"no null"}
+    assert {row["layer_by"] for row in found.values()} == {"cross_fitted"}
+    pride = found["pride-humility"]
+    assert pride["verdict"] == "cannot tell"
+    assert pride["because"] == "positive option first in 1 questions, second in 9"
+    assert pride["letter_share"] is None
+    assert pride["n_questions"] == 10
+    best = {row["concept"]: row for row in analyse(home, "best_layer")}
+    for concept, row in found.items():  # one rule, whoever applies it
+        expected = pytest.approx(best[concept]["test_steerability"], rel=1e-12)
+        assert row["steerability"] == expected
+        layers = [row["layer"], *([row["other_layer"]] if row["other_layer"] else [])]
+        assert layers == best[concept]["reported_layers"]
 
 
 def test_checks_find_nothing(home: Path) -> None:

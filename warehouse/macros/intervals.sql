@@ -121,10 +121,14 @@ create or replace macro difference_high(p1, high1, p2, low2, correlation) as
 
 -- Share of the variance of a slope over items that one 0/1 property explains on its own: the
 -- squared correlation. Null where the slopes do not differ (standard deviation below the floor) or
--- the property does not. An aggregate over items; `slope_floor` is the same in all rows of a group.
-create or replace macro variance_share(slope, property, slope_floor) as
+-- where one side has a single question or none: its own slope cannot be told from the side's. An
+-- aggregate over items; `slope_floor` is the same in all rows of a group.
+create or replace macro variance_share(slope, property, question_id, slope_floor) as
     case
-        when stddev_samp(slope) >= any_value(slope_floor) and var_pop(property::integer) > 0
+        when
+            stddev_samp(slope) >= any_value(slope_floor)
+            and count(distinct question_id) filter (where property::boolean) > 1
+            and count(distinct question_id) filter (where not property::boolean) > 1
             then least(1, pow(corr(slope, property::integer), 2))
     end;
 

@@ -2,10 +2,9 @@
 -- whose vector is not degenerate, for the unresampled fit on base evaluated on base, or on the
 -- alphabetically first variants where base was not asked; a mean of fits comes last. Several seeds
 -- are averaged; the lower of two equal layers wins. Where nothing was measured on a validation
--- split (results of others), the
--- test split chooses and the row is marked `cross_fitted`: what the same items say at that layer is
--- too good by the choice; the analysis best_layer reports each question at the layer that the other
--- questions choose.
+-- split (results of others), the test split chooses and the row is marked `cross_fitted`: what the
+-- same items say at that layer is too good by the choice; the analyses best_layer and verdict report
+-- each half of the questions at the layer that the other half chooses.
 create view best_layer as
 with base as (
     select coalesce(list(id), []) as ids
