@@ -65,7 +65,7 @@ import pyarrow as pa
 from analysis.models.bias_design import LEAST
 from analysis.models.bias_null import orthonormal, p_value
 from analysis.models.designs import Design, designs, per_question
-from analysis.models.exchange import exchanges
+from analysis.models.exchange import Exchanges, exchanges
 from analysis.models.share_rows import FLOOR, sd, spread
 
 if TYPE_CHECKING:
@@ -97,16 +97,18 @@ def _of_design(design: Design, values: Values) -> list[pa.Table]:
     columns = {name: _column(design, name) for name in FACTORS}
     reasons = {name: _reason(design, column) for name, column in columns.items()}
     used = _independent({n: c for n, c in columns.items() if reasons[n] is None}, reasons)
-    index = exchanges(design.question, design.question_ids, values["draws"], values["seed"])
+    exchanged = exchanges(design.question, design.question_ids, values["draws"], values["seed"])
     slopes = design.slopes - design.slopes.mean(axis=0)
     few = len(slopes) <= len(used) + 2
-    whole = {} if few or not used else _whole(used, slopes, index)
+    whole = {} if few or not used else _whole(used, slopes, exchanged)
     return [
         _table_of(
             design,
             name,
             reasons[name] or ("no more items than factors" if few else ""),
-            {} if few or name not in used else {**whole, **_of_factor(name, used, slopes, index)},
+            {}
+            if few or name not in used
+            else {**whole, **_of_factor(name, used, slopes, exchanged)},
             len(used),
         )
         for name in FACTORS
@@ -146,18 +148,18 @@ def _independent(columns: dict[str, Array], reasons: dict[str, str | None]) -> d
     return known
 
 
-def _whole(used: dict[str, Array], slopes: Array, index: npt.NDArray[np.intp]) -> dict[str, Array]:
+def _whole(used: dict[str, Array], slopes: Array, exchanged: Exchanges) -> dict[str, Array]:
     basis = orthonormal(list(used.values()), len(slopes))
     total = np.maximum((slopes**2).sum(axis=0), 1e-300)
     explained = ((basis @ slopes) ** 2).sum(axis=0) / total
     return {
         "explained": explained,
-        "explained_p": p_value([], list(used.values()), slopes, index),
+        "explained_p": p_value([], list(used.values()), slopes, exchanged),
     }
 
 
 def _of_factor(
-    name: str, used: dict[str, Array], slopes: Array, index: npt.NDArray[np.intp]
+    name: str, used: dict[str, Array], slopes: Array, exchanged: Exchanges
 ) -> dict[str, Array]:
     """Return what a factor explains alone and beside all others, each [runs and layers]."""
     others = [column for other, column in used.items() if other != name]
@@ -167,7 +169,9 @@ def _of_factor(
     rest = 1 - ((basis @ slopes) ** 2).sum(axis=0) / total
     adds = (basis[-1] @ slopes) ** 2 / total
     # what chance adds: slopes exchanged, at the size of the unexplained rest
-    by_chance = ((basis[:, index] @ slopes) ** 2).mean(axis=1) / total
+    by_chance = (
+        np.array([((exchanged.of(row) @ slopes) ** 2).mean(axis=0) for row in basis]) / total
+    )
     mean_square = rest / (len(slopes) - 1 - len(used))
     chance = by_chance[-1] * rest / (1 - by_chance.sum(axis=0))
     return {
@@ -175,7 +179,7 @@ def _of_factor(
         "adds": adds,
         "adds_adjusted": (adds - chance) / (1 + mean_square),
         "effect": (basis[-1] @ slopes) / (basis[-1] @ used[name]),
-        "p": p_value(others, [used[name]], slopes, index),
+        "p": p_value(others, [used[name]], slopes, exchanged),
     }
 
 

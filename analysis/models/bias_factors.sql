@@ -61,7 +61,7 @@ select
     computed.n_multipliers,
     $multiplier_bound as multiplier_bound,
     asked.run_id
-from asked_cards($experiment, $model, $concept, $method, $role, $layer) as asked
+from asked_cards($experiment, $model, $concept, $method, $role, null) as asked
 inner join computed using (run_id)
 left join families using (run_id, layer, factor)
 left join missing using (run_id, layer)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.models.bias_design import Sides
-from analysis.models.exchange import Index
+from analysis.models.exchange import Exchanges
 
 Array = npt.NDArray[np.float64]
 
@@ -43,11 +43,11 @@ def orthonormal(columns: list[Array], n_items: int) -> Array:
     return basis
 
 
-def p_value(others: list[Array], tested: list[Array], slopes: Array, index: Index) -> Array:
+def p_value(others: list[Array], tested: list[Array], slopes: Array, exchanged: Exchanges) -> Array:
     """Return p of what the `tested` columns add to the `others`, [runs and layers].
 
-    `slopes` are centred, [n_items, runs and layers]; `index` is that of exchanges. NaN where the
-    tested columns add nothing to the model.
+    `slopes` are centred, [n_items, runs and layers]. NaN where the tested columns add nothing to
+    the model.
     """
     basis = orthonormal([*others, *tested], len(slopes))
     known = basis[: len(others)]
@@ -55,10 +55,10 @@ def p_value(others: list[Array], tested: list[Array], slopes: Array, index: Inde
     size = (residual**2).sum(axis=0)
     observed = _added(basis @ residual, len(others), size)
     drawn = _added(
-        np.stack([row[index] @ residual for row in basis]), len(others), size
+        np.stack([exchanged.of(row) @ residual for row in basis]), len(others), size
     )  # [n_draws, runs and layers]
     beyond = (drawn >= observed * (1 - _TIE)).sum(axis=0)
-    p: Array = (1 + beyond) / (1 + len(index))
+    p: Array = (1 + beyond) / (1 + len(exchanged))
     return p if basis[len(others) :].any() else np.full_like(p, np.nan)
 
 
@@ -71,7 +71,7 @@ def _added(projected: Array, n_others: int, size: Array) -> Array:
     return found
 
 
-def nulls(sides: Sides, index: Index) -> Nulls:
+def nulls(sides: Sides, exchanged: Exchanges) -> Nulls:
     """Return expectation and p of every share of a design."""
     letter = [sides.first] if sides.reasons["letter"] is None else []
     yes_no = [sides.yes] if sides.reasons["yes_no"] is None else []
@@ -81,11 +81,11 @@ def nulls(sides: Sides, index: Index) -> Nulls:
     def p(others: list[Array], tested: list[Array]) -> Array:
         if not tested:
             return np.full(sides.slopes.shape[1], np.nan)
-        return p_value(others, tested, sides.slopes, index)
+        return p_value(others, tested, sides.slopes, exchanged)
 
     added = p(letter, yes_no)
     return Nulls(
-        _expected(sides, letter, yes_no, product, index),
+        _expected(sides, letter, yes_no, product, exchanged),
         {
             "sequential": {"letter": p([], letter), "yes_no": added, "unexplained": p([], both)},
             "order_free": {
@@ -99,7 +99,11 @@ def nulls(sides: Sides, index: Index) -> Nulls:
 
 
 def _expected(
-    sides: Sides, letter: list[Array], yes_no: list[Array], product: list[Array], index: Index
+    sides: Sides,
+    letter: list[Array],
+    yes_no: list[Array],
+    product: list[Array],
+    exchanged: Exchanges,
 ) -> dict[str, dict[str, Array]]:
     n_items = len(sides.slopes)
     size = np.maximum((sides.slopes**2).sum(axis=0), 1e-300)
@@ -109,7 +113,7 @@ def _expected(
         if not columns:
             return np.full(len(size), np.nan)
         row = orthonormal(columns, n_items)[-1]
-        mean: Array = ((row[index] @ sides.slopes) ** 2).mean(axis=0) / size
+        mean: Array = ((exchanged.of(row) @ sides.slopes) ** 2).mean(axis=0) / size
         return mean
 
     letter_first, yes_no_first = share(letter), share(yes_no)

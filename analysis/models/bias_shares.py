@@ -68,7 +68,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.models import bias_design, bias_null, bias_pairs
-from analysis.models.designs import designs
+from analysis.models.designs import designs, merged
 from analysis.models.exchange import exchanges
 from analysis.models.leave_one_out import jackknife
 from analysis.models.share_moments import order_free, sequential, shares
@@ -81,10 +81,10 @@ if TYPE_CHECKING:
 def compute(read: Read, values: Values) -> pa.Table:
     """Return a row for every run, layer, kind and factor."""
     rows = Rows()
-    for design in designs(read):
+    for design in merged(designs(read)):
         sides = bias_design.sides(design)
-        index = exchanges(design.question, design.question_ids, values["draws"], values["seed"])
-        _of_items(sides, bias_null.nulls(sides, index), rows)
+        drawn = exchanges(design.question, design.question_ids, values["draws"], values["seed"])
+        _of_items(sides, bias_null.nulls(sides, drawn), rows)
         bias_pairs.shares(design, values["draws"], values["seed"], rows)
     return rows.table()
 

@@ -93,7 +93,7 @@ select
     bounded.n_multipliers,
     $multiplier_bound as multiplier_bound,
     asked.run_id
-from asked_cards($experiment, $model, $concept, $method, $role, $layer) as asked
+from asked_cards($experiment, $model, $concept, $method, $role, null) as asked
 inner join bounded using (run_id)
 left join missing using (run_id, layer)
 order by

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,24 @@ def designs(read: Read) -> Iterator[Design]:
         yield _design(
             {name: column[rows] for name, column in items.items()},
             {name: column[start:end] for name, column in cells.items()},
+        )
+
+
+def merged(some: Iterable[Design]) -> Iterator[Design]:
+    """Yield designs on the same items as one: for what an evaluation changes nothing about.
+
+    Those on the same items follow each other. Columns of an evaluation (prompt_tokens,
+    answer_logmass) are the first one's.
+    """
+    for _, group in itertools.groupby(some, lambda design: design.items["item_id"].tolist()):
+        alike = list(group)
+        first = alike[0]
+        yield first._replace(
+            run_ids=[run for design in alike for run in design.run_ids],
+            layers=[layer for design in alike for layer in design.layers],
+            slopes=np.concatenate([design.slopes for design in alike], axis=1),
+            slope_floors=np.concatenate([design.slope_floors for design in alike]),
+            n_multipliers=np.concatenate([design.n_multipliers for design in alike]),
         )
 
 

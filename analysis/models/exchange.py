@@ -8,11 +8,35 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+
+
+class Exchanges:
+    """Which item takes the place of each in every draw; what was exchanged once is kept."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        """[n_draws, n_items]."""
+        self._kept: dict[bytes, Array] = {}
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def of(self, row: Array) -> Array:
+        """Return a property [n_items] of the items after every exchange, [n_draws, n_items].
+
+        The same few columns are asked for by every run on the same questions.
+        """
+        key = row.tobytes()
+        if key not in self._kept:
+            self._kept[key] = row[self.index]
+        return self._kept[key]
 
 
 def _keys(
@@ -28,12 +52,20 @@ def _keys(
 
 def exchanges(
     question: npt.NDArray[np.int64], question_ids: Sequence[str], n_draws: int, seed: int
-) -> Index:
-    """Return for every draw which item takes the place of each, int [n_draws, n_items].
+) -> Exchanges:
+    """Return the exchanges of the items' questions [n_items], numbers into `question_ids`.
 
     A draw does not depend on the order of the items; a question that is added changes nothing in
-    the random numbers of the others.
+    the random numbers of the others. The last ones are kept for the next design on their items.
     """
+    return _exchanges(question.tobytes(), tuple(question_ids), n_draws, seed)
+
+
+@lru_cache(maxsize=1)
+def _exchanges(
+    questions: bytes, question_ids: tuple[str, ...], n_draws: int, seed: int
+) -> Exchanges:
+    question = np.frombuffer(questions, np.int64)
     order = np.argsort(question, kind="stable")
     sizes = np.bincount(question, minlength=len(question_ids))
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -46,7 +78,7 @@ def exchanges(
         within = np.argsort(keys[:, :, 1:].transpose(1, 0, 2), axis=2)
         moved = np.take_along_axis(blocks[places], within, axis=2)
         found[:, blocks.ravel()] = moved.reshape(n_draws, -1)
-    return found
+    return Exchanges(found)
 
 
 def signs(question_ids: Sequence[str], n_draws: int, seed: int) -> npt.NDArray[np.float64]:

@@ -1,14 +1,5 @@
 -- What was computed beside the labels of its family of concepts.
-with family as (
-    select
-        dense_rank() over (
-            order by model_id, method, norm, operator, parameters, scope, fit_variant, layer
-        ) as family,
-        *
-    from asked_outcomes($experiment, $model, $concept, $method, $split, $layer, $multiplier_bound)
-),
-
-label as (
+with label as (
     select
         family,
         any_value(model_id) as model_id,
@@ -21,7 +12,7 @@ label as (
         any_value(layer) as layer,
         min(n_multipliers) as n_multipliers,
         bool_and(complete) as complete
-    from family
+    from concept_outcomes
     group by family
 )
 

@@ -4,13 +4,15 @@
 `compute(read, values) -> pyarrow.Table`: what was computed, with the keys of its rows.
 `read("x")` gives the columns of `models/x.sql` as numpy arrays; `values` are the parameters.
 `models/<name>.sql` then makes the answer of the relation `computed`: it joins labels and what is
-incomplete, and orders. A query there gets those of the analysis' parameters that it names.
+incomplete, and orders; what was read is there too, under its name. A query there gets those of the
+analysis' parameters that it names.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -37,17 +39,20 @@ def answer(
 ) -> duckdb.DuckDBPyRelation:
     """Return the computed answer of an analysis in Python: the columns of its header, ordered."""
     module = importlib.import_module(f"analysis.models.{analysis.name}")
-    table = module.compute(lambda name: _read(connection, name, values), values)
-    connection.register(COMPUTED, table)
-    try:
+    with ExitStack() as stack:
+
+        def register(name: str, table: Any) -> None:
+            connection.register(name, table)
+            stack.callback(connection.unregister, name)
+
+        def read(name: str) -> Columns:
+            table = _query(connection, name, values).to_arrow_table()
+            register(name, table)
+            found = connection.table(name).fetchnumpy()
+            return {column: _plain(array) for column, array in found.items()}
+
+        register(COMPUTED, module.compute(read, values))
         return _query(connection, analysis.name, values).materialize()
-    finally:
-        connection.unregister(COMPUTED)
-
-
-def _read(connection: duckdb.DuckDBPyConnection, name: str, values: Values) -> Columns:
-    found = _query(connection, name, values).fetchnumpy()
-    return {column: _plain(array) for column, array in found.items()}
 
 
 def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -27,7 +27,8 @@ select
     slope_floor,
     n_multipliers,
     slopes,
-    dense_rank() over (order by evaluation_id, items) as design,
+    -- those of one concept stand together: what is drawn for them is drawn once
+    dense_rank() over (order by items, evaluation_id) as design,
     evaluation_id,
     if(
         row_number() over (partition by evaluation_id, items order by run_id, layer) = 1, items, null

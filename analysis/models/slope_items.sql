@@ -3,7 +3,7 @@
 with
 asked as (
     select distinct evaluation_id, dataset_id
-    from asked_cards($experiment, $model, $concept, $method, $role, $layer)
+    from asked_cards($experiment, $model, $concept, $method, $role, null)
 )
 
 select

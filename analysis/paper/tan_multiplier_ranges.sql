@@ -9,7 +9,7 @@
 --   split       train|validation|test  test  split that is reported
 --   layer       layer                  null  one layer, or `best` = the one that validation chose per concept; null = each layer by itself
 --   confidence  fraction               0.95  level of the intervals
---   draws       count                  1000  bootstrap resamples of concepts
+--   draws       count                  null  bootstrap resamples of concepts, such as 1000; null = none: Bonett and Wright's interval alone
 -- columns:
 --   model             model
 --   method            how the vectors were fitted
