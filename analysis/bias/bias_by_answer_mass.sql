@@ -193,19 +193,16 @@ tested as (
     left join t_factors using (df)
 ),
 
-ranked as (
-    select
-        run_id,
-        layer,
-        p,
-        p * count(p) over () / row_number() over (order by p) as p_times_family
-    from tested
-    where p is not null
-),
-
 families as (
-    select run_id, layer, least(1, min(p_times_family) over (order by p desc)) as q
-    from ranked
+    select id.*, q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'layer': layer},
+            'family': 0,
+            'p': p
+        })
+        from tested
+    ))
 ),
 
 missing as (

@@ -201,25 +201,17 @@ tested as (
     left join t_factors as unsteered_t on unsteered_t.df = errors.unsteered_df
 ),
 
-ranked as (
-    select
-        run_id,
-        layer,
-        factor,
-        p,
-        p * count(p) over (partition by factor)
-        / row_number() over (partition by factor order by p) as p_times_family
-    from tested
-    where p is not null and undetermined is null
-),
-
 families as (
-    select
-        run_id,
-        layer,
-        factor,
-        least(1, min(p_times_family) over (partition by factor order by p desc)) as q
-    from ranked
+    select id.*, q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'layer': layer, 'factor': factor},
+            'family': factor,
+            'p': p
+        })
+        from tested
+        where undetermined is null
+    ))
 ),
 
 missing as (

@@ -179,20 +179,17 @@ tested as (
     left join t_factors as letter_t on letter_t.df = errors.letter_df
 ),
 
-ranked as (
-    select
-        run_id,
-        layer,
-        letter_p,
-        letter_p * count(letter_p) over () / row_number() over (order by letter_p)
-            as p_times_family
-    from tested
-    where letter_p is not null and determined
-),
-
 families as (
-    select run_id, layer, least(1, min(p_times_family) over (order by letter_p desc)) as letter_q
-    from ranked
+    select id.*, q as letter_q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'layer': layer},
+            'family': 0,
+            'p': letter_p
+        })
+        from tested
+        where determined
+    ))
 ),
 
 missing as (

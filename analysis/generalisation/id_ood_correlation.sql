@@ -11,6 +11,8 @@
 --   variant           varchar                base  variant the reference cell was asked under
 --   split             train|validation|test  test  split that is reported
 --   layer             layer                  null  one layer, or `best` = the one that validation chose per concept; null = each layer by itself
+--   items             all|without_leaked|without_low_confidence|without_both  all  which items count: `without_leaked` leaves out
+--     questions that the vector was fitted on, `without_low_confidence` labels below .8
 --   multiplier_bound  positive               1.5   slopes are fitted over abs(multiplier) up to this
 --   confidence        fraction               0.95  level of the intervals
 --   draws             count                  1000  bootstrap resamples of concepts
@@ -66,7 +68,8 @@ cell as materialized (
         bool_and(complete) as complete
     from asked_steerability(
         $experiment, $model, $concept, $method, 'fitted', $split, $layer, $multiplier_bound,
-        $confidence
+        $confidence,
+        items := $items
     )
     where resample is null and fit_dataset_ids = [dataset_id] and not degenerate
     group by all

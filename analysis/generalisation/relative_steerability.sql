@@ -8,6 +8,8 @@
 --   reference         target|source          target  what A's vector on variant B is compared with: `target` = B's own vector on B, `source` = A's vector on A
 --   split             train|validation|test  test    split that is reported
 --   layer             layer                  null    one layer, or `best` = the one that validation chose; null = all
+--   items             all|without_leaked|without_low_confidence|without_both  all  which items count: `without_leaked` leaves out
+--     questions that the vector was fitted on, `without_low_confidence` labels below .8
 --   multiplier_bound  positive               1.5     slopes are fitted over abs(multiplier) up to this
 --   confidence        fraction               0.95    level of the intervals and of telling the denominator from 0
 -- columns:
@@ -78,7 +80,8 @@ pair as (
 
 question as materialized (
     from asked_question_slopes(
-        $experiment, $model, $concept, $method, 'fitted', $split, $layer, $multiplier_bound
+        $experiment, $model, $concept, $method, 'fitted', $split, $layer, $multiplier_bound,
+        items := $items
     )
 ),
 

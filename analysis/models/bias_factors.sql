@@ -1,24 +1,15 @@
 -- What was computed with its labels and q values.
 with
-ranked as (
-    select
-        run_id,
-        layer,
-        factor,
-        p,
-        p * count(p) over (partition by factor)
-        / row_number() over (partition by factor order by p) as p_times_family
-    from computed
-    where p is not null
-),
-
 families as (
-    select
-        run_id,
-        layer,
-        factor,
-        least(1, min(p_times_family) over (partition by factor order by p desc)) as q
-    from ranked
+    select id.*, q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'layer': layer, 'factor': factor},
+            'family': factor,
+            'p': p
+        })
+        from computed
+    ))
 ),
 
 missing as (

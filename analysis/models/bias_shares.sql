@@ -1,31 +1,30 @@
 -- What was computed with its labels, q values and intervals: symmetric in the log odds of the
 -- adjusted share, standard error carried there by the delta method, Student's t.
 with
-ranked as (
-    select
-        *,
-        p * count(p) over (partition by kind, factor)
-        / row_number() over (partition by kind, factor order by p nulls last) as p_times_family
-    from computed
+families as (
+    select id.*, q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'layer': layer, 'kind': kind, 'factor': factor},
+            'family': {'kind': kind, 'factor': factor},
+            'p': p
+        })
+        from computed
+    ))
 ),
 
 judged as (
     select
-        *,
-        if(
-            p is null,
-            null,
-            least(1, min(p_times_family) over (
-                partition by kind, factor order by p desc nulls first
-            ))
-        ) as q,
+        computed.*,
+        families.q,
         case
             when undetermined is not null then undetermined
             when p >= 1 - $confidence then 'p is not below ' || round(1 - $confidence, 6)
             when standard_error is null then 'one question'
             when adjusted <= 0 then 'adjusted is not above 0'
         end as no_interval
-    from ranked
+    from computed
+    left join families using (run_id, layer, kind, factor)
 ),
 
 t_factors as (

@@ -247,27 +247,18 @@ bounded as (
     where resample = -1
 ),
 
-ranked as (
-    select
-        run_id_a,
-        run_id_b,
-        layer_a,
-        layer_b,
-        p,
-        p * (count(*) over () - row_number() over (order by p, run_id_a, run_id_b, layer_a) + 1)
-            as p_times_left
-    from bounded
-    where p is not null
-),
-
 holm as (
-    select
-        run_id_a,
-        run_id_b,
-        layer_a,
-        layer_b,
-        least(1, max(p_times_left) over (order by p, run_id_a, run_id_b, layer_a)) as p_holm
-    from ranked
+    select id.*, p_holm
+    from holm_values((
+        select list({
+            'id': {
+                'run_id_a': run_id_a, 'run_id_b': run_id_b, 'layer_a': layer_a, 'layer_b': layer_b
+            },
+            'family': 0,
+            'p': p
+        })
+        from bounded
+    ))
 ),
 
 spread as (

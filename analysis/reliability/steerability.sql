@@ -200,22 +200,16 @@ null_p as (
     from null_t
 ),
 
-null_rank as (
-    select
-        *,
-        p * count(p) over (partition by kind)
-        / row_number() over (partition by kind order by p) as p_times_family
-    from null_p
-    where p is not null
-),
-
 null_q as (
-    select
-        run_id,
-        layer,
-        kind,
-        least(1, min(p_times_family) over (partition by kind order by p desc)) as q
-    from null_rank
+    select id.*, q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'layer': layer, 'kind': kind},
+            'family': kind,
+            'p': p
+        })
+        from null_p
+    ))
 ),
 
 nulls as (

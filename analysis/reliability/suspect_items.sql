@@ -61,23 +61,6 @@ asked as (
     from asked_cards($experiment, $model, $concept, $method, 'fitted', $layer)
 ),
 
-fitted_on as (
-    select asked.run_id, vector_fit.dataset_id, vector_fit.split
-    from asked
-    inner join vector_fit using (vector_id)
-    union all
-    select run_id, dataset_id, 'train' as split
-    from asked
-    where fit_dataset_ids is null
-),
-
-seen as (
-    select distinct fitted_on.run_id, item.question_id
-    from fitted_on
-    inner join dataset_item using (dataset_id, split)
-    inner join item using (item_id)
-),
-
 slopes as (
     select
         slopes.*,
@@ -85,7 +68,8 @@ slopes as (
         coalesce(slopes.label_confidence < $low_confidence, false) as doubtful
     from item_slope_within($multiplier_bound) as slopes
     inner join asked using (run_id)
-    left join seen on seen.run_id = slopes.run_id and seen.question_id = slopes.question_id
+    left join fitted_question as seen
+        on seen.run_id = slopes.run_id and seen.question_id = slopes.question_id
     where slopes.split = $split and is_layer(slopes.layer, $layer, asked.chosen_layer)
 ),
 
@@ -202,19 +186,16 @@ tested as (
     from differences
 ),
 
-ranked as (
-    select *, p * count(p) over () / row_number() over (order by p) as p_times_family
-    from tested
-    where p is not null
-),
-
 corrected as (
-    select
-        run_id,
-        layer,
-        subset,
-        least(1, min(p_times_family) over (order by p desc)) as q
-    from ranked
+    select id.*, q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'layer': layer, 'subset': subset},
+            'family': 0,
+            'p': p
+        })
+        from tested
+    ))
 ),
 
 joint_t as (

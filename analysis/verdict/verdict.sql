@@ -361,21 +361,16 @@ null_tests as (
     where beside.kind <> 'resample'
 ),
 
-ranked as (
-    select
-        *,
-        p * count(p) over (partition by kind)
-        / row_number() over (partition by kind order by p) as p_times_family
-    from null_tests
-    where p is not null
-),
-
 corrected as (
-    select
-        run_id,
-        kind,
-        least(1, min(p_times_family) over (partition by kind order by p desc)) as q
-    from ranked
+    select id.*, q
+    from q_values((
+        select list({
+            'id': {'run_id': run_id, 'kind': kind},
+            'family': kind,
+            'p': p
+        })
+        from null_tests
+    ))
 ),
 
 nulls as (

@@ -105,6 +105,43 @@ def test_relative_steerability_is_fiellers(world: Any, reference: str) -> None:
         assert row["relative_steerability"] == pytest.approx(a.mean() / abs(b.mean()), rel=1e-5)
 
 
+def test_relative_steerability_without_leaked_or_doubtful_items(world: Any) -> None:
+    connection, slopes, _, question = world
+    leaked, doubtful = question < 3, (question == 3) | (question == 4)
+    connection.execute("begin")
+    try:
+        connection.execute(
+            "insert into dataset_item by name select dataset_id, row, dataset_item.item_id, "
+            "'train' as split from dataset_item inner join item using (item_id) "
+            "where split_part(question_id, '/', 2)::integer < 3"
+        )
+        connection.execute(
+            "insert into cell select run_id, 0, multiplier, 'test', 0, 1, 'e' "
+            "from measurement group by all"
+        )
+        connection.execute(
+            "update dataset_item set label_confidence = if(number in ('3', '4'), 0.7, null) from "
+            "(select item_id, split_part(question_id, '/', 2) as number from item) as known "
+            "where known.item_id = dataset_item.item_id"
+        )
+        for name, gone in {
+            "all": leaked & doubtful,
+            "without_leaked": leaked,
+            "without_low_confidence": doubtful,
+            "without_both": leaked | doubtful,
+        }.items():
+            for row in rows(connection, "relative_steerability", items=name, concept="c3"):
+                slope = slopes[row["model"], "c3", row["fit_variant"], row["variant"]][~gone]
+                assert row["steerability"] == pytest.approx(slope.mean(), abs=1e-6)
+                assert row["n_items"] == slope.size
+            (one, *_) = rows(connection, "id_ood_correlation", items=name, model="m1")
+            cell = "m1", one["fit_variant"], one["variant"]
+            own = [slopes["m1", f"c{n}", *cell[1:]][~gone].mean() for n in range(12)]
+            assert one["mean_steerability"] == pytest.approx(np.mean(own), abs=1e-6)
+    finally:
+        connection.execute("rollback")
+
+
 def means(slopes: Any, model: str, fit: str, variant: str) -> list[float]:
     return [slopes[model, concept, fit, variant].mean() for concept in words("c", np.arange(12))]
 

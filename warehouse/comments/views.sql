@@ -14,6 +14,8 @@ comment on view companion_run is
 'The nulls and resamples that stand beside a run, on the same prompts. One row per run_id, companion_run_id.';
 comment on column companion_run.kind is
 'Which null (random or label_shuffled), or resample';
+comment on view fitted_question is
+'The questions that a run''s vector was fitted on: asked again they have leaked. One row per run_id, question_id.';
 comment on view split_item is 'The items of each split. One row per dataset_id, split, item_id.';
 comment on view sweep is
 'Every measurement with everything known about it. One row per run_id, split, item_id, layer, multiplier.';
@@ -80,6 +82,8 @@ comment on view side_effect is
 comment on column side_effect.complete is 'Nothing asked is missing, here and for own_steerability';
 comment on view method_comparison is
 'Two vectors on the same questions, A and B in alphabetical order. One row per run_id_a, run_id_b, split, layer.';
+comment on view prompt_baseline is
+'What asserting the persona in the prompt does, without a vector. One row per model_id, dataset_id, prompt, score, split, item_id.';
 comment on view concept_card is
 'A concept at the layer that validation chose, as the test split finds it. One row per run_id.';
 comment on column concept_card.complete is 'Nothing asked is missing on validation and test';

@@ -144,3 +144,31 @@ select
     p,
     least(1, min(scaled) over (partition by family order by p desc)) as q
 from scaled;
+
+-- p values after Holm's correction (Holm 1979, Scandinavian Journal of Statistics 6, 65-70): the chance of
+-- a single false one in the family is held. `points` as for q_values.
+create or replace macro holm_values(points) as table
+with point as (
+    select id, family, p
+    from (select unnest(points, max_depth := 2))
+    where p is not null
+),
+
+scaled as (
+    select
+        id,
+        family,
+        p,
+        p * (
+            count(*) over (partition by family) + 1
+            - row_number() over (partition by family order by p)
+        ) as scaled
+    from point
+)
+
+select
+    id,
+    family,
+    p,
+    least(1, max(scaled) over (partition by family order by p)) as p_holm
+from scaled;

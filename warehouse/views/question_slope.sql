@@ -14,9 +14,11 @@ select
 from item_slope
 group by run_id, split, layer, question_id;
 
--- The slopes that an analysis is asked about, by item. Parameters as in asked_cards.
+-- The slopes that an analysis is asked about, by item. Parameters as in asked_cards; `items` says
+-- which count: all, without_leaked (questions that the run's vector was fitted on),
+-- without_low_confidence (labels below .8, the default of suspect_items) or without_both.
 create macro asked_item_slopes(
-    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound
+    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound, items := 'all'
 ) as table
 with wanted as (
     select run_id, chosen_layer
@@ -26,11 +28,22 @@ with wanted as (
 select slopes.*
 from item_slope_within(bound) as slopes
 inner join wanted using (run_id)
-where slopes.split = asked_split and is_layer(slopes.layer, asked_layer, wanted.chosen_layer);
+where
+    slopes.split = asked_split
+    and is_layer(slopes.layer, asked_layer, wanted.chosen_layer)
+    and (items not in ('without_low_confidence', 'without_both') or coalesce(slopes.label_confidence, 1) >= 0.8)
+    and (
+        items not in ('without_leaked', 'without_both')
+        or (slopes.run_id, slopes.question_id) not in (
+            select (fitted_question.run_id, fitted_question.question_id)
+            from fitted_question
+            where items in ('without_leaked', 'without_both')
+        )
+    );
 
 -- The same by question. One row per run_id, layer, question_id.
 create macro asked_question_slopes(
-    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound
+    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound, items := 'all'
 ) as table
 select
     run_id,
@@ -42,7 +55,7 @@ select
     sum((slope > 0)::integer) as positive,
     min(n_multipliers) as n_multipliers
 from asked_item_slopes(
-    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound
+    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound, items := items
 )
 group by run_id, layer, question_id;
 
@@ -56,11 +69,13 @@ group by run_id, split, layer;
 -- The steerability that an analysis is asked about, with its intervals by question (cluster t for
 -- the mean, Wilson on effective items for the fractions). One row per run_id, layer.
 create macro asked_steerability(
-    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound, confidence
+    experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound, confidence,
+    items := 'all'
 ) as table
 with question as materialized (
     from asked_question_slopes(
-        experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound
+        experiments, models, concepts, methods, asked_role, asked_split, asked_layer, bound,
+        items := items
     )
 ),
 
