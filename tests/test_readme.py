@@ -51,7 +51,7 @@ def test_every_name_in_the_readme_exists(kind: str) -> None:
         text = README.split("Views for your own SQL:")[1].split("Every table")[0]
         named = set(re.findall(r"`(\w+)`", text))
         assert named <= set(view_names())
-        assert len(named) == 12
+        assert len(named) >= 12  # else the text is no longer found
 
 
 def test_the_tree_names_every_room() -> None:
