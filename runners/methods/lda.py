@@ -8,7 +8,6 @@ import numpy as np
 
 from runners.methods.direction import along
 
-
 LEAST = 1e-6
 """Estimated shrinkage is at least this: with two items it would be none, and nothing invertible."""
 
