@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from specs.faults import Refused
 from specs.schema import CombinedMethod, takes_letter_out, with_terms
 from tests.command import steerhouse
 
+DOCS = Path(__file__).parents[2] / "docs" / "methods.md"
 SUM = "kind: combined\nterms:\n  - {method: pca}\n  - {method: %s, coefficient: -2}\n"
 
 
@@ -32,6 +34,14 @@ def test_a_sum_holds_the_specs_that_its_terms_name(here: Path) -> None:
     assert names == ["sums", "own", "pca", "logistic_probe_no_letter"]
     assert takes_letter_out(spec)
     assert not takes_letter_out(catalog.get("methods", "pca"))
+
+
+def test_the_sum_of_the_docs_is_one(here: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (text,) = (block for block in blocks if "kind: combined" in block)
+    catalog = catalog_of(here, own=text)
+    assert catalog.faults() == []
+    assert len(list(with_terms(catalog.get("methods", "own")))) == 3
 
 
 @pytest.mark.parametrize(
