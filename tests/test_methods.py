@@ -22,6 +22,8 @@ SHIPPED = (
     "pca_no_letter",
     "logistic_probe",
     "logistic_probe_no_letter",
+    "lda",
+    "mean_and_probe",
 )
 
 

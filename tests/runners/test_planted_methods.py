@@ -159,3 +159,24 @@ def test_another_concept_is_found_too(
         vector = fitter.vector(catalog.get("methods", name), "base", None, 0)
         for layer in (2, 3, 4, 5):
             assert cosine(vector.directions[layer], planted(direction("proud"))) >= 0.95
+
+
+def test_a_sum_with_a_term_without_letter_needs_both_orders(
+    reference: LoadedModel, catalog: Catalog, tmp_path: Path
+) -> None:
+    from builders.build import build
+    from runners.campaign.bench import Bench
+    from specs.faults import Refused
+    from specs.settings import Settings
+
+    concept = catalog.get("concepts", "kind")
+    orders = concept.option_order.model_copy(update={"train": "source"})
+    concept = concept.model_copy(update={"name": "kind-first", "option_order": orders})
+    variants = {"base": catalog.get("variants", "base")}
+    built = build(concept, list(variants.values()), Settings(home=tmp_path))
+    fitter = Fitter(Bench(reference, concept, built, variants), tmp_path, {}, 8192)
+    (tmp_path / "methods").mkdir()
+    text = "kind: combined\nterms: [{method: lda}, {method: lda_no_letter}]\n"
+    (tmp_path / "methods" / "own.yaml").write_text(text)
+    with pytest.raises(Refused, match="one place in all training items"):
+        fitter.vector(Catalog([tmp_path]).get("methods", "own"), "base", None, 0)

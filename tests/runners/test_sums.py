@@ -122,3 +122,26 @@ def test_an_id_hashes_what_terms_do_and_not_what_they_are_called(tmp_path: Path)
     assert found[0] == found[1]
     assert found[0] != found[2]
     assert [term["method"] for term in found[0]["terms"]] == ["mean_difference", "lda"]
+
+
+def test_a_method_of_ones_own_is_a_term(tmp_path: Path) -> None:
+    from specs.plugins import add_plugins
+
+    (tmp_path / "mine.py").write_text("def fit(p, n):\n    return (p - n)[0]\n")
+    (tmp_path / "methods").mkdir()
+    text = "kind: combined\nlengths: raw\nterms: [{method: mine}, {method: pca}]\n"
+    (tmp_path / "methods" / "own.yaml").write_text(text)
+    catalog = Catalog([tmp_path])
+    assert any("unknown method 'mine'" in line for line in catalog.faults())
+    add_plugins(catalog, [tmp_path / "mine.py"])
+    assert catalog.faults() == []
+    spec, plugins, pairs = (
+        catalog.get("methods", "own"),
+        Plugins([tmp_path / "mine.py"]),
+        pairs_of(),
+    )
+    assert isinstance(spec, CombinedMethod)
+    expected = (pairs.positive - pairs.negative)[0] + fit("pca")(pairs)
+    assert Estimator.of(spec, plugins)(pairs) == pytest.approx(expected)
+    about = parameters(spec, plugins)["terms"][0]
+    assert about["parameters"]["sha256"] == plugins.find("mine").sha256
