@@ -124,9 +124,9 @@ def main() -> None:
             orders: Fitter(bench, home, {}, 8192)
             for orders, bench in benches(loaded, catalog, home).items()
         }
-        print(f"{'method':27}" + "".join(f"{field:>10}"[:10] for field in Row._fields[1:]))
+        print(f"{'method':27}{'orders':>10}" + "".join(f"{f:>17}" for f in Row._fields[2:]))
         for row in rows(fitters, catalog, methods(catalog), LAYERS):
-            print(f"{row.method:27}{row.orders:>10}" + "".join(f"{v:10.3g}" for v in row[2:]))
+            print(f"{row.method:27}{row.orders:>10}" + "".join(f"{v:17.3f}" for v in row[2:]))
 
 
 if __name__ == "__main__":

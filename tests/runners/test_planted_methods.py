@@ -91,7 +91,7 @@ def test_centring_takes_away_what_all_items_share_of_the_concept(
 
 
 def test_nulls_are_as_wide_as_theory_has_them(found: dict[tuple[str, str, int], Row]) -> None:
-    """Of 40 draws. Where each question has one order they may be narrower, but never wider.
+    """Of 40 draws. Where each question has one order these methods' nulls are at most as wide.
 
     A discriminant fitted on shuffled labels then turns to directions in which prompts vary little.
     """
