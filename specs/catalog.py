@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, overload
 
-from specs import references
+from specs import references, terms
 from specs.faults import Refused
 from specs.reader import read, shown
 from specs.schema import KINDS, Concept, Experiment, Method, Model, Spec, Variant
@@ -73,6 +73,10 @@ class Catalog:
     def get(self, kind: str, name: str) -> Spec: ...
     def get(self, kind: str, name: str) -> Spec:
         """Return a spec; an unknown name, or a file with faults, is a Refused."""
+        return terms.resolved(self.written(kind, name), self)
+
+    def written(self, kind: str, name: str) -> Spec:
+        """Return a spec as `get` does, but names of other specs in it stay names."""
         if (kind, name) in self._added:
             return self._added[kind, name]
         return self._spec(kind, self.path(kind, name))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
 )
 
 from specs.parts import (
     Layer,
     Norm,
+    Part,
     Read,
     Scalar,
+    Some,
     Spec,
     Text,
     Unique,
@@ -24,6 +28,8 @@ from specs.parts import (
 class FittedMethod(Spec):
     """What methods that fit on training items share."""
 
+    on_activations: ClassVar[bool] = True
+    """Whether training activations are all that a fit needs, as a term of a sum must."""
     read: Read = "answer_token"
     """Where activations are read: `answer_token`, the token in which the completions differ;
     `last_token`, the completion's last; `mean_completion`, the mean over the completion's tokens,
@@ -71,6 +77,103 @@ class LogisticProbe(FittedMethod):
     """Of L-BFGS; a fit that has not converged by then is refused."""
 
 
+class PcaCentered(FittedMethod):
+    """First principal axis after centring (RepE, Zou et al. 2023, by what is centred).
+
+    Sign and length are those of the mean difference along it.
+    """
+
+    kind: Literal["pca_centered"]
+    """`pca_centered`"""
+    of: Literal["differences", "shuffled", "activations"] = "differences"
+    """`differences`: positive minus negative, less their mean, which is the mean difference;
+    `shuffled`: the same after each pair was put in random order; `activations`: of both
+    completions, less their common mean."""
+    seed: int = Field(default=0, ge=0)
+    """Draws the orders of `shuffled`."""
+
+
+class Lda(FittedMethod):
+    """Fisher's linear discriminant: inverse within-class covariance times mean difference.
+
+    Sign and length are those of the mean difference along it.
+    """
+
+    kind: Literal["lda"]
+    """`lda`"""
+    shrinkage: float | None = Field(default=None, gt=0, le=1)
+    """Share of the covariance that is replaced by equal variances; left out: the estimate of
+    Ledoit & Wolf 2004. 1 is the mean difference."""
+    standardise: bool = False
+    """Whether features are brought to standard deviation 1 within each class before shrinkage."""
+
+
+class Lat(FittedMethod):
+    """First axis of random pairs' differences: linear artificial tomography (Zou et al. 2023).
+
+    Sign and length are those of the mean difference along it.
+    """
+
+    kind: Literal["lat"]
+    """`lat`"""
+    seed: int = Field(default=0, ge=0)
+    """Draws the pairs."""
+
+
+class Leace(FittedMethod):
+    """Direction of least-squares concept erasure (LEACE, Belrose et al. 2023) for the label."""
+
+    kind: Literal["leace"]
+    """`leace`"""
+    direction: Literal["erased", "read"] = "erased"
+    """`erased`: along which activations are changed, the difference of the class means: what the
+    operator ablate has to take away; `read`: by which it is told how far, whitened by the
+    covariance of all activations."""
+
+
+class MeanCentred(FittedMethod):
+    """Mean positive activation less the mean of both completions' (Jorgensen et al. 2023).
+
+    Half the mean difference.
+    """
+
+    kind: Literal["mean_centred"]
+    """`mean_centred`"""
+
+
+class Term(Part):
+    """A method in a sum."""
+
+    method: Text
+    """Name of a fitted method; it is fitted on the same training items, its norm does not count."""
+    coefficient: float = 1.0
+    """What its vector is multiplied by; below 0 it counts against."""
+
+
+class CombinedMethod(FittedMethod):
+    """Weighted sum of the vectors of several methods, fitted on the same training items."""
+
+    kind: Literal["combined"]
+    """`combined`"""
+    terms: Some[Term]
+    """The methods and their coefficients; each must have the read position of the sum."""
+    lengths: Literal["equal", "raw"] = "equal"
+    """`equal`: all terms at one length before the coefficients, the mean of their raw lengths;
+    `raw`: as fitted."""
+    _methods: tuple[FittedMethod, ...] = PrivateAttr(default=())
+
+    @property
+    def methods(self) -> tuple[FittedMethod, ...]:
+        """The specs that the terms name, in order; the catalog puts them there."""
+        return self._methods
+
+    def with_methods(self, methods: Sequence[FittedMethod]) -> CombinedMethod:
+        """Return this sum with the specs that its terms name."""
+        found = self.model_copy()
+        found._methods = tuple(methods)
+        return found
+
+
 class PluginMethod(FittedMethod):
     """A method of the user's own: a Python function.
 
@@ -116,6 +219,19 @@ class VectorFile(Spec):
     """Where it comes from."""
 
 
+def with_terms(method: Spec) -> Iterator[Spec]:
+    """Yield a method, and where it is a sum the methods in it, theirs included."""
+    yield method
+    if isinstance(method, CombinedMethod):
+        for term in method.methods:
+            yield from with_terms(term)
+
+
+def takes_letter_out(method: Spec) -> bool:
+    """Return whether a method, or one in it where it is a sum, projects out the letter."""
+    return any(getattr(part, "project_out", None) == "letter" for part in with_terms(method))
+
+
 def _method_tag(value: Any) -> str | None:
     kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
     return f"<{kind}>" if isinstance(kind, str) else None
@@ -125,6 +241,12 @@ Method = Annotated[
     Annotated[MeanDifference, Tag("<mean_difference>")]
     | Annotated[Pca, Tag("<pca>")]
     | Annotated[LogisticProbe, Tag("<logistic_probe>")]
+    | Annotated[PcaCentered, Tag("<pca_centered>")]
+    | Annotated[Lda, Tag("<lda>")]
+    | Annotated[Lat, Tag("<lat>")]
+    | Annotated[Leace, Tag("<leace>")]
+    | Annotated[MeanCentred, Tag("<mean_centred>")]
+    | Annotated[CombinedMethod, Tag("<combined>")]
     | Annotated[PluginMethod, Tag("<plugin>")]
     | Annotated[Random, Tag("<random>")]
     | Annotated[LabelShuffled, Tag("<label_shuffled>")]

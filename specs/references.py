@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from specs import terms
 from specs.document import Loc
 from specs.faults import Refused
 from specs.reader import place
-from specs.schema import Concept, Experiment, Spec
+from specs.schema import CombinedMethod, Concept, Experiment, Spec
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
@@ -25,7 +26,7 @@ NAMED_BY = {
 
 def faults(spec: Spec, catalog: Catalog) -> list[str]:
     """Return one line for each name, glob or tag in `spec` that stands for no spec of `catalog`."""
-    lines = []
+    lines = list(terms.faults(spec, catalog)) if isinstance(spec, CombinedMethod) else []
     for loc, kind, pattern in _names(spec):
         try:
             if not catalog.match(kind, pattern):

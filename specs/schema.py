@@ -20,15 +20,24 @@ from specs.concept import (
 )
 from specs.experiment import Experiment, Nulls
 from specs.method import (
+    CombinedMethod,
     FittedMethod,
     LabelShuffled,
+    Lat,
+    Lda,
+    Leace,
     LogisticProbe,
+    MeanCentred,
     MeanDifference,
     Method,
     Pca,
+    PcaCentered,
     PluginMethod,
     Random,
+    Term,
     VectorFile,
+    takes_letter_out,
+    with_terms,
 )
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
@@ -37,6 +46,7 @@ from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "CombinedMethod",
     "Concept",
     "Experiment",
     "Fields",
@@ -46,7 +56,11 @@ __all__ = [
     "InlineQuestion",
     "InlineSource",
     "LabelShuffled",
+    "Lat",
+    "Lda",
+    "Leace",
     "LogisticProbe",
+    "MeanCentred",
     "MeanDifference",
     "Method",
     "Model",
@@ -56,6 +70,7 @@ __all__ = [
     "OptionOrders",
     "Part",
     "Pca",
+    "PcaCentered",
     "Persona",
     "Planted",
     "PluginMethod",
@@ -68,9 +83,12 @@ __all__ = [
     "Splits",
     "Template",
     "TemplateSource",
+    "Term",
     "Turn",
     "Variant",
     "VectorFile",
+    "takes_letter_out",
+    "with_terms",
 ]
 
 KINDS: dict[str, Any] = {

@@ -22,6 +22,8 @@ SHIPPED = (
     "pca_no_letter",
     "logistic_probe",
     "logistic_probe_no_letter",
+    "lda",
+    "mean_and_probe",
 )
 
 
@@ -30,9 +32,10 @@ def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def block(language: str) -> str:
-    """Return the one block of docs/methods.md in a language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", DOCS.read_text(), re.DOTALL)
+def block(language: str, holding: str = "") -> str:
+    """Return the one block of docs/methods.md in a language that holds a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (found,) = (text for text in blocks if holding in text)
     return str(found)
 
 
@@ -42,7 +45,7 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs")
     (folder / "trimmed.py").write_text(block("python"))
     (folder / "specs" / "methods").mkdir(parents=True)
-    (folder / "specs" / "methods" / "trimmed_last.yaml").write_text(block("yaml"))
+    (folder / "specs" / "methods" / "trimmed_last.yaml").write_text(block("yaml", "plugin: "))
     command = block("sh").split()
     assert command[0] == "steerhouse"
     done = steerhouse("--specs", "specs", *command[1:], "--method", "trimmed_last", cwd=folder)

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
-from specs.schema import LabelShuffled, PluginMethod, Random, VectorFile
+from specs.schema import (
+    LabelShuffled,
+    PluginMethod,
+    Random,
+    VectorFile,
+    takes_letter_out,
+    with_terms,
+)
 
 if TYPE_CHECKING:
     from runners.campaign.combinations import Combination
@@ -68,7 +75,7 @@ def _no_letters(
     found = []
     for method, name in dict.fromkeys((c.method, c.concept) for c in asked):
         concept = catalog.get("concepts", name)
-        if getattr(catalog.get("methods", method), "project_out", None) != "letter":
+        if not takes_letter_out(catalog.get("methods", method)):
             continue
         if concept.answer_format != "letter":
             found.append(
@@ -86,8 +93,9 @@ def _plugins(
 
     plugins, found = Plugins(settings.plugins), []
     for name in dict.fromkeys(c.method for c in asked):
-        method = catalog.get("methods", name)
-        if isinstance(method, PluginMethod):
+        for method in with_terms(catalog.get("methods", name)):
+            if not isinstance(method, PluginMethod):
+                continue
             try:
                 plugins.find(method.plugin)
             except Refused as refused:

@@ -7,7 +7,7 @@ on a bootstrap draw of the training questions, says how much the vector itself c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from runners.methods.label_shuffled import label_shuffled
 from runners.methods.pairs import Pairs
 
 if TYPE_CHECKING:
+    from runners.fitting.estimator import Estimator
     from runners.fitting.fitter import Fitted, Fitter
     from runners.fitting.vectors import SteeringVector
 
@@ -53,6 +54,8 @@ class Deriver:
     parent: SteeringVector
     how: Fitted | None
     """How the parent was fitted; null for a vector from a file."""
+    settled: dict[int, Estimator] = field(default_factory=dict)
+    """layer -> what fits it again."""
 
     def make(self, draws: Sequence[Draw]) -> list[SteeringVector]:
         """Return one vector per draw, in order; no more than its id where this is only a plan."""
@@ -108,13 +111,14 @@ class Deriver:
         assert self.how is not None, "a vector from a file has no training items"
         trainings = self.fitter.trainings(self.how)
         pairs = Pairs.joined([training.pairs(layer) for training in trainings])
+        if layer not in self.settled:
+            self.settled[layer] = self.fitter.estimator(self.how).settled(pairs)
         drawn = ([q for t in trainings for q in t.questions], draw.seed, draw.number)
         if draw.kind == RESAMPLE:
             pairs = pairs.take(resampled_rows(*drawn))
         else:
             pairs = label_shuffled(pairs, *drawn)
-        raw = self.fitter.estimator(self.how)(pairs)
-        return AtLayer(raw, parent.factor[layer], norm)
+        return AtLayer(self.settled[layer](pairs), parent.factor[layer], norm)
 
     def _vector(self, recipe: Recipe, draw: Draw, stored: Stored | None) -> SteeringVector:
         """Return the vector of a draw; a stored one to the last bit as it was measured."""

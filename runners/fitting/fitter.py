@@ -23,7 +23,14 @@ from runners.methods.pairs import Pairs
 from runners.methods.plugins import Plugins
 from runners.methods.vector_file import content_sha256, read_vectors
 from specs.faults import Refused
-from specs.schema import FittedMethod, LabelShuffled, MeanDifference, Random, VectorFile
+from specs.schema import (
+    FittedMethod,
+    LabelShuffled,
+    MeanDifference,
+    Random,
+    VectorFile,
+    takes_letter_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -198,7 +205,7 @@ class Fitter:
                 f"{self.home}: no room for the training activations of {len(found)} variants at "
                 "once, as their mean needs; make room, or name a folder on another disk by --home"
             )
-        if how.method.project_out and any(len(set(t.order.tolist())) < 2 for t in found):
+        if takes_letter_out(how.method) and any(len(set(t.order.tolist())) < 2 for t in found):
             raise Refused(
                 f"concept {self.bench.concept.name}, method {how.method.name}: the letter cannot "
                 "be told from the concept, for the positive option has one place in all training "
@@ -208,7 +215,7 @@ class Fitter:
 
     def _layers(self, how: Fitted, norm: str, base: SteeringVector | None) -> dict[int, AtLayer]:
         """Fit a method at every layer, one layer's activations in memory at a time."""
-        trainings, fit = self.trainings(how), self.estimator(how)
+        trainings, estimator = self.trainings(how), self.estimator(how)
         items = [len(training.questions) for training in trainings]
         questions = [question for training in trainings for question in training.questions]
         lengths = np.average([t.residual_norm for t in trainings], axis=0, weights=items)
@@ -216,6 +223,7 @@ class Fitter:
         raw, around = {}, {}
         for layer in range(self.bench.loaded.n_layers):
             pairs = Pairs.joined([training.pairs(layer) for training in trainings])
+            fit = estimator.settled(pairs)
             raw[layer] = fit(pairs)
             about = geometry(pairs.positive, pairs.negative, raw[layer])
             around[layer] = about | stability(pairs, questions, fit)

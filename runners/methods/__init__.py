@@ -10,9 +10,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from runners.methods.lat import lat
+from runners.methods.lda import lda
+from runners.methods.leace import leace
 from runners.methods.logistic_probe import logistic_probe
+from runners.methods.mean_centred import mean_centred
 from runners.methods.mean_difference import mean_difference
 from runners.methods.pca import pca
+from runners.methods.pca_centered import pca_centered
 
 Function = Callable[..., np.ndarray]
 """(positive, negative), float [items, d_model] of one layer, and the method's own parameters by
@@ -22,5 +27,10 @@ FITS: dict[str, Function] = {
     "mean_difference": mean_difference,
     "pca": pca,
     "logistic_probe": logistic_probe,
+    "lda": lda,
+    "lat": lat,
+    "leace": leace,
+    "pca_centered": pca_centered,
+    "mean_centred": mean_centred,
 }
 """kind -> fit."""
