@@ -1,0 +1,113 @@
+"""Exports loaded by their own readers: their logit differences are ours.
+
+STEERHOUSE_PEER_PYTHON names a Python that has steering-vectors, repeng, lm-eval and gguf; what it
+has not is skipped, and without it all of this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runners.formats.blocks import block_list
+from tests.runners.exporting import MULTIPLIERS, command, items, measured, ran
+
+PYTHON = os.environ.get("STEERHOUSE_PEER_PYTHON", "")
+SCRIPT = Path(__file__).with_name("peer_readers.py")
+READERS = {"steering-vectors": ".safetensors", "repeng": ".gguf", "lm-eval": ".pt"}
+FAMILIES = ("Llama", "GPT2")
+LAYERS = (1, 2)
+
+pytestmark = pytest.mark.skipif(
+    not PYTHON, reason="STEERHOUSE_PEER_PYTHON names no Python that has the readers"
+)
+
+
+def exported(folder: Path, reader: str, layer: int, multiplier: float) -> dict[str, Any]:
+    """Export a vector for a reader, and return what it is asked; lm-eval's multiplier is inside."""
+    inside = ("--multiplier", str(multiplier)) if reader == "lm-eval" else ()
+    file = folder / f"{reader}{layer}{multiplier if inside else ''}{READERS[reader]}"
+    where = ("--out", str(file), "--layer", str(layer), "--force")
+    command(folder, "export", "vector", "kind/mean_difference", "--to", reader, *where, *inside)
+    return {"reader": reader, "file": str(file), "layers": [layer], "multiplier": multiplier}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return family -> what was measured here, and what each reader said of the same items."""
+    folders = {family: ran(tmp_path_factory.mktemp(family), family) for family in FAMILIES}
+    asks = []
+    for folder in folders.values():
+        found = items(folder)
+        cases = [
+            exported(folder, reader, layer, multiplier)
+            for reader in READERS
+            for layer in LAYERS
+            for multiplier in MULTIPLIERS
+        ]
+        asks.append(
+            {
+                "model": str(folder / "model"),
+                "prompts": [[*item.prompt, *item.shared] for item in found],
+                "answers": [[item.positive[0], item.negative[0]] for item in found],
+                "items": [item.item_id for item in found],
+                "cases": cases,
+            }
+        )
+    said = _asked(asks, folders["Llama"] / "said.json")
+    return {
+        family: {"ours": measured(folder), "ask": ask, "said": each}
+        for (family, folder), ask, each in zip(folders.items(), asks, said, strict=True)
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_measures_what_we_measured(
+    answers: dict[str, Any], family: str, reader: str
+) -> None:
+    found = answers[family]
+    compared, moved = 0, 0.0
+    for case, said in zip(found["ask"]["cases"], found["said"]["cases"], strict=True):
+        if case["reader"] != reader:
+            continue
+        if "missing" in said:
+            pytest.skip(f"{PYTHON} cannot read it: {said['missing']}")
+        for i, item in enumerate(found["ask"]["items"]):
+            ours = found["ours"][item, case["layers"][0], case["multiplier"]]
+            assert said["differences"][i] == pytest.approx(ours, abs=2e-5, rel=2e-5)
+            moved = max(moved, abs(ours - found["said"]["unsteered"][i]))
+            compared += 1
+    assert compared == len(LAYERS) * len(MULTIPLIERS) * 3
+    assert moved > 0.05  # a vector that moves nothing would agree with anything
+
+
+def test_blocks_are_called_as_the_model_calls_them() -> None:
+    assert (block_list("LlamaForCausalLM"), block_list("GPT2LMHeadModel")) == ("layers", "h")
+
+
+@cache
+def _environment() -> dict[str, str]:
+    """Return an environment without our own packages before the peer's."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+
+def _asked(asks: list[dict[str, Any]], answer: Path) -> Any:
+    """Run the readers in one process of their Python."""
+    done = subprocess.run(
+        [PYTHON, "-P", str(SCRIPT), str(answer)],  # -P: tests.runners has a module `tokenizers`
+        input=json.dumps(asks),
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=answer.parent,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(answer.read_text())
