@@ -57,9 +57,7 @@ def known(home: Path, connection: duckdb.DuckDBPyConnection | None) -> list[Know
     from warehouse import queries
 
     rows = queries.rows(connection, "vectors") if connection else []
-    found = [
-        Known(*row[:7], tuple(row[7]), *row[8:10], tuple(row[10]), tuple(row[11])) for row in rows
-    ]
+    found = [_of_row(row) for row in rows]
     ids = {each.vector_id for each in found}
     files = sorted((home / "vectors").glob("[!.]*.safetensors"))
     return found + [_of_file(path) for path in files if path.stem not in ids]
@@ -98,6 +96,12 @@ def header(path: Path) -> dict[str, str]:
         raise Refused(
             f"{path}: not a readable vector file ({error}); delete it, and run fits it again"
         ) from None
+
+
+def _of_row(row: tuple[Any, ...]) -> Known:
+    """Return what a row of the query `vectors` says."""
+    *texts, layers, model_id, architecture, names, degenerate = row
+    return Known(*texts, tuple(layers), model_id, architecture, tuple(names), tuple(degenerate))
 
 
 def _of_file(path: Path) -> Known:

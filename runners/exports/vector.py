@@ -73,12 +73,7 @@ def directions(
 
 
 def exported(vector: Known, found: dict[int, np.ndarray], multiplier: float) -> Exported:
-    """Return what the file holds; a model of unknown class is a Refused."""
-    if vector.architecture is None:
-        raise Refused(
-            f"vector {vector.vector_id}: its model's class is not known here; "
-            "run an experiment with that model once more, which writes it down"
-        )
+    """Return what the file holds."""
     about = {
         "vector_id": vector.vector_id,
         "model_id": vector.model_id,
@@ -92,7 +87,7 @@ def exported(vector: Known, found: dict[int, np.ndarray], multiplier: float) -> 
         **({"concept": vector.concept} if vector.concept else {}),
         **({"fit_variant": vector.fit_variant} if vector.fit_variant else {}),
     }
-    return Exported(found, multiplier, vector.architecture, about)
+    return Exported(found, multiplier, vector.architecture or "unknown", about)
 
 
 def default_path(vector: Known, layers: Sequence[int], kind: Format) -> Path:

@@ -30,13 +30,14 @@ def block_list(architecture: str) -> str:
     found = _class(architecture)
     if found is None:
         raise Refused(
-            f"{architecture}: transformers has no such class, so the names of its blocks are not "
-            "known here; use `--to steering-vectors` and put the file together by hand"
+            f"model class {architecture}: not in transformers, so the names of its blocks are not "
+            "known here, which lm-eval needs; use another format with --to"
         )
     with torch.device("meta"):
         model = found(found.config_class())
     blocks = parts(model).blocks
-    return next(name for name, module in model.base_model.named_modules() if module is blocks)
+    named = model.base_model.named_modules()
+    return next(str(name) for name, module in named if module is blocks)
 
 
 def _class(architecture: str) -> Any:

@@ -1,4 +1,4 @@
-"""A toy model that was run with scope `all`, which is what other tools steer."""
+"""A toy model that was run with scope `all`, which is what other tools steer, and `answer`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from specs.settings import Settings
 from tests.runners.conftest import bench_of
 from tests.runners.toy_models import save
 
-MULTIPLIERS = (-3.0, 3.0)
+MULTIPLIERS = (-1.5, 1.5)
 SIZES = {"initializer_range": 0.3, "max_position_embeddings": 1024}
 ASKED = (
-    *("--concept", "kind", "--layers", "0-2", "--multipliers", "-3,0,3", "--limit", "3"),
-    *("--scope", "all", "--split", "test"),
+    *("--concept", "kind", "--layers", "0-2", "--multipliers", "-1.5,0,1.5", "--limit", "3"),
+    *("--scope", "all", "--scope", "answer", "--split", "test"),
 )
 
 
@@ -49,11 +49,14 @@ def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def measured(folder: Path, method: str = "mean_difference") -> dict[tuple[str, int, float], float]:
+def measured(
+    folder: Path, method: str = "mean_difference", scope: str = "all"
+) -> dict[tuple[str, int, float], float]:
     """Return (item_id, layer, multiplier) -> logit_diff of a method."""
     rows = ask(
         folder,
-        f"select item_id, layer, multiplier, logit_diff from sweep where method = '{method}'",
+        "select item_id, layer, multiplier, logit_diff from sweep "
+        f"where method = '{method}' and scope = '{scope}'",
     )
     return {tuple(key): value for *key, value in rows}  # type: ignore[misc]
 

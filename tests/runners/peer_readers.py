@@ -5,9 +5,11 @@ Reads cases as JSON from stdin, writes the logit differences of each as JSON to 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,13 @@ if not hasattr(np, "float_"):  # repeng 0.4.0 names it in an annotation; numpy 2
 Ask = dict[str, Any]
 
 
-def differences(logits: Callable[[torch.Tensor], torch.Tensor], ask: Ask) -> list[float]:
-    """Return logit(positive) − logit(negative) after each prompt."""
+def differences(logits: Callable[[torch.Tensor, int], torch.Tensor], ask: Ask) -> list[float]:
+    """Return logit(positive) − logit(negative) after each prompt; `logits` gets its number too."""
     found = []
     with torch.inference_mode():
-        for tokens, (positive, negative) in zip(ask["prompts"], ask["answers"], strict=True):
-            row = logits(torch.tensor([tokens]))[0, -1].double()
+        for i, (tokens, answers) in enumerate(zip(ask["prompts"], ask["answers"], strict=True)):
+            positive, negative = answers
+            row = logits(torch.tensor([tokens]), i)[0, -1].double()
             found.append(float(row[positive] - row[negative]))
     return found
 
@@ -41,8 +44,13 @@ def steering_vectors(ask: Ask, case: Ask) -> list[float]:
 
     model = model_of(ask)
     vector = SteeringVector({int(k[6:]): v for k, v in load_file(case["file"]).items()})
-    with vector.apply(model, multiplier=case["multiplier"], min_token_index=0):
-        return differences(lambda ids: model(ids).logits, ask)
+
+    def logits(ids: torch.Tensor, i: int) -> torch.Tensor:
+        start = ask["ends"][i] if case["scope"] == "answer" else 0
+        with vector.apply(model, multiplier=case["multiplier"], min_token_index=start):
+            return model(ids).logits
+
+    return differences(logits, ask)
 
 
 def repeng(ask: Ask, case: Ask) -> list[float]:
@@ -50,7 +58,7 @@ def repeng(ask: Ask, case: Ask) -> list[float]:
 
     model = ControlModel(model_of(ask), case["layers"])
     model.set_control(ControlVector.import_gguf(case["file"]), case["multiplier"])
-    return differences(lambda ids: model(ids).logits, ask)
+    return differences(lambda ids, _: model(ids).logits, ask)
 
 
 def lm_eval(ask: Ask, case: Ask) -> list[float]:
@@ -66,10 +74,31 @@ def lm_eval(ask: Ask, case: Ask) -> list[float]:
     steered = SteeredModel(
         ask["model"], case["file"], "cpu", tokenizer=tokenizer, dtype="float32", backend="causal"
     )
-    return differences(lambda ids: steered._model_call(ids), ask)
+    return differences(lambda ids, _: steered._model_call(ids), ask)
 
 
-READERS = {"steering-vectors": steering_vectors, "repeng": repeng, "lm-eval": lm_eval}
+def llama_cpp(ask: Ask, case: Ask) -> list[float]:
+    """Steer in llama.cpp, not in torch."""
+    if (
+        "Llama"
+        not in json.loads((Path(ask["model"]) / "config.json").read_text())["architectures"][0]
+    ):
+        raise ImportError("only a Llama is written as gguf here")
+    where = Path(__file__).with_name("peer_llama_cpp.py")
+    spec = importlib.util.spec_from_file_location("peer_llama_cpp", where)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return list(module.differences(ask, case))
+
+
+READERS = {
+    "steering-vectors": steering_vectors,
+    "repeng": repeng,
+    "lm-eval": lm_eval,
+    "gguf": llama_cpp,
+}
 
 
 def main() -> None:
@@ -82,7 +111,7 @@ def main() -> None:
             except ImportError as missing:
                 cases.append({"missing": str(missing)})
         model = model_of(ask)
-        plain = differences(lambda ids, model=model: model(ids).logits, ask)
+        plain = differences(lambda ids, _, model=model: model(ids).logits, ask)
         found.append({"unsteered": plain, "cases": cases})
     with open(sys.argv[1], "w") as file:
         json.dump(found, file)

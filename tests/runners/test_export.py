@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from specs.faults import Refused
 from specs.schema import VectorFile
 from tests.command import steerhouse
 from tests.runners.exporting import ASKED, ask, command, measured, ran
+from warehouse.connect import connect
 
 WIDTH = 16
 FILES = {
@@ -72,7 +74,7 @@ def test_imported_again_they_measure_the_same(folder: Path) -> None:
     command(folder, "run", "--model", str(folder / "model"), *layers, *methods)
     own = {key: value for key, value in measured(folder).items() if key[1] != 0}
     assert len(own) == 3 * 2 * 3
-    assert max(abs(own[i, n, 3.0] - own[i, n, 0.0]) for i, n, _ in own) > 0.1
+    assert max(abs(own[i, n, 1.5] - own[i, n, 0.0]) for i, n, _ in own) > 0.1
     # the same tensors are one vector, however many files held them
     assert {role for (role,) in ask(folder, "select role from vector")} == {"fitted"}
     for form in FILES:
@@ -124,7 +126,7 @@ def test_the_multiplier_is_in_the_file(folder: Path, form: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("kind/mean_difference", "--to", "gguf"), "has layers 0, 1, 2, and readers add every"),
+        (("kind/mean_difference", "--to", "lm-eval", "--out", "l.pt"), "--force writes over it"),
         (("kind/mean_difference", "--to", "gguf", "--layer", "0"), "llama.cpp cannot steer the"),
         (("kind/mean_difference", "--to", "repeng", "--layer", "7"), "has no layer 7; it has 0, 1"),
         (("kind/pca", "--to", "repeng"), "none of that id, id prefix or name"),
@@ -134,19 +136,22 @@ def test_the_multiplier_is_in_the_file(folder: Path, form: str, tmp_path: Path) 
             ("kind/mean_difference", "--to", "lm-eval", "--layer", "1", "--out", "o/v.pt"),
             "folder o",
         ),
-        (("kind/mean_difference", "--to", "lm-eval", "--layer", "1", "--out", "l.pt"), "--force"),
+        (
+            ("kind/mean_difference", "--to", "gguf", "--layer", "0", "--out", "g.gguf", "--force"),
+            "it refuses `direction.0`",
+        ),
     ],
 )
 def test_what_cannot_be_exported_is_refused(
     folder: Path, args: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    before = (folder / "l.pt").read_bytes()
+    before = [(folder / name).read_bytes() for name in FILES.values()]
     said = command(folder, "export", "vector", *args, code=1)
     assert message in said
     assert said.startswith("Error: ")
     assert said.count("\n") == 1
-    assert (folder / "l.pt").read_bytes() == before
+    assert [(folder / name).read_bytes() for name in FILES.values()] == before
     assert not list(folder.glob(".*.tmp"))
 
 
@@ -163,6 +168,22 @@ def test_through_the_real_command(folder: Path) -> None:
     assert "--control-vector kind_mean_difference_base_layer1.gguf" in done.stdout
     assert (folder / "kind_mean_difference_base_layer1.gguf").is_file()
     assert "steerhouse's layer N" in done.stderr
+
+
+def test_the_layer_is_the_chosen_one_unless_it_is_said(folder: Path, tmp_path: Path) -> None:
+    from runners.exports.vector import chosen_layers
+
+    query = "select distinct layer from best_layer where method = 'mean_difference'"
+    best = tuple(layer for (layer,) in ask(folder, query))
+    known = Known(fitted(folder), "", None, "", None, "", "fitted", (0, 1, 2), "", None, ())
+    with connect(folder / "data") as connection:
+        assert len(best) == 1  # both scopes agree
+        assert chosen_layers(known, (), connection) == best
+        assert chosen_layers(known, ("2", "0"), connection) == (0, 2)
+        assert chosen_layers(known, ("all",), connection) == (0, 1, 2)
+    with pytest.raises(Refused, match="has layers 0, 1, 2, and readers add every layer of a file"):
+        chosen_layers(known, (), None)
+    assert chosen_layers(replace(known, layers=(1,)), (), None) == (1,)
 
 
 def test_a_name_of_several_lists_them() -> None:
@@ -192,7 +213,6 @@ def test_a_file_of_another_model_is_refused_unless_it_is_meant(folder: Path) -> 
 def test_resamples_and_nulls_are_taken_from_the_warehouse(folder: Path, tmp_path: Path) -> None:
     """As is any vector whose file is gone."""
     from runners.exports.vector import directions
-    from warehouse.connect import connect
 
     known = Known(fitted(folder), "", None, "", None, "", "null", (0, 1, 2), "", None, ())
     with connect(folder / "data") as connection:
