@@ -100,7 +100,8 @@ def _tell(
 
     named = ", ".join(map(str, layers))
     scaled = "" if multiplier == 1 else f", times {multiplier:g}"
-    say(f"{path}: {found.name} ({found.vector_id}), layer {named} of {found.model}{scaled}")
+    about = found.vector_id if found.role == "fitted" else f"{found.vector_id}, {found.role}"
+    say(f"{path}: {found.name} ({about}), layer {named} of {found.model}{scaled}")
     for layer in sorted({*layers} & {*found.degenerate}):
         say(
             f"layer {layer} is degenerate: shorter than 1e-4 of the residual stream, it says little"

@@ -100,8 +100,22 @@ def header(path: Path) -> dict[str, str]:
 
 def _of_row(row: tuple[Any, ...]) -> Known:
     """Return what a row of the query `vectors` says."""
-    *texts, layers, model_id, architecture, names, degenerate = row
-    return Known(*texts, tuple(layers), model_id, architecture, tuple(names), tuple(degenerate))
+    identity, model, concept, method, fit_variant, norm, role, layers, *others = row
+    model_id, architecture, names, degenerate = others
+    return Known(
+        identity,
+        model,
+        concept,
+        method,
+        fit_variant,
+        norm,
+        role,
+        tuple(layers),
+        model_id,
+        architecture,
+        tuple(names),
+        tuple(degenerate),
+    )
 
 
 def _of_file(path: Path) -> Known:

@@ -44,7 +44,7 @@ def write_llama_cpp(path: Path, vector: Exported) -> None:
 
 def write(path: Path, vector: Exported) -> None:
     """Write `direction.N` for each layer N; no gguf package is a Refused."""
-    writer = _package(path).GGUFWriter(path, ARCHITECTURE)
+    writer = _package().GGUFWriter(path, ARCHITECTURE)
     writer.add_string(f"{ARCHITECTURE}.model_hint", model_type(vector.architecture))
     writer.add_uint32(f"{ARCHITECTURE}.layer_count", len(vector.directions))
     for key, value in sorted(vector.about.items()):
@@ -59,7 +59,7 @@ def write(path: Path, vector: Exported) -> None:
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
     """Return the named arrays of a gguf file; those that are packed come unpacked, as float32."""
-    gguf = _package(path)
+    gguf = _package()
     plain = (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16)
     return {
         str(tensor.name): tensor.data
@@ -71,13 +71,13 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
 
 def made_on(path: Path) -> str | None:
     """Return the model_id that a file of ours says, or None."""
-    field = _package(path).GGUFReader(path).get_field(f"{NAMESPACE}model_id")
+    field = _package().GGUFReader(path).get_field(f"{NAMESPACE}model_id")
     return None if field is None else str(field.contents())
 
 
-def _package(path: Path) -> Any:
+def _package() -> Any:
     try:
         import gguf
     except ImportError:
-        raise Refused(f"{path}: gguf needs `pip install gguf`") from None
+        raise Refused("files in gguf need its package: `pip install gguf`") from None
     return gguf

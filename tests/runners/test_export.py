@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from runners.exports.known import Known, find
+from runners.exports.known import Known, find, known as known_in
+from runners.formats.blocks import block_list, model_type
 from runners.methods.vector_file import read_vectors, refuse_another_model
 from specs.faults import Refused
 from specs.schema import VectorFile
@@ -162,12 +163,12 @@ def test_without_an_id_the_vectors_are_listed(folder: Path) -> None:
 
 
 def test_through_the_real_command(folder: Path) -> None:
-    asked = ("export", "vector", fitted(folder)[:6], "--to", "gguf", "--layer", "1")
+    asked = ("export", "vector", fitted(folder)[:6], "--to", "steering-vectors", "--layer", "1")
     done = steerhouse(*asked, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "--control-vector kind_mean_difference_base_layer1.gguf" in done.stdout
-    assert (folder / "kind_mean_difference_base_layer1.gguf").is_file()
-    assert "steerhouse's layer N" in done.stderr
+    assert "load_file('kind_mean_difference_base_layer1.safetensors')" in done.stdout
+    assert (folder / "kind_mean_difference_base_layer1.safetensors").is_file()
+    assert "min_token_index=0 is scope all" in done.stderr
 
 
 def test_the_layer_is_the_chosen_one_unless_it_is_said(folder: Path, tmp_path: Path) -> None:
@@ -220,3 +221,27 @@ def test_resamples_and_nulls_are_taken_from_the_warehouse(folder: Path, tmp_path
         filed = directions(folder / "data", known, connection)
     assert stored.keys() == filed.keys()
     assert all(np.array_equal(stored[layer], filed[layer]) for layer in stored)
+
+
+def test_a_home_without_a_warehouse_has_its_files(folder: Path, tmp_path: Path) -> None:
+    """As after a run that was killed before its first block."""
+    (tmp_path / "data" / "vectors").mkdir(parents=True)
+    for path in (folder / "data" / "vectors").glob("*.safetensors"):
+        (tmp_path / "data" / "vectors" / path.name).write_bytes(path.read_bytes())
+    (each,) = [v for v in known_in(tmp_path / "data", None) if v.method == "mean_difference"]
+    assert (each.vector_id, each.layers, each.norm) == (fitted(folder), (0, 1, 2), "unit")
+    assert each.architecture == "LlamaForCausalLM"
+    out = ("--out", str(tmp_path / "v.pt"), "--to", "lm-eval", "--layer", "1")
+    command(tmp_path, "export", "vector", each.vector_id, *out)
+    assert np.array_equal(read_vectors(method(tmp_path / "v.pt"), 3, WIDTH)[1], made(folder)[1])
+    (tmp_path / "data" / "vectors" / "0123.safetensors").write_bytes(b"damaged")
+    said = command(tmp_path, "export", "vector", each.vector_id, "--to", "gguf", code=1)
+    assert "0123.safetensors: not a readable vector file" in said
+
+
+def test_blocks_are_called_as_the_model_calls_them() -> None:
+    assert (block_list("LlamaForCausalLM"), model_type("LlamaForCausalLM")) == ("layers", "llama")
+    assert (block_list("GPT2LMHeadModel"), block_list("OPTForCausalLM")) == ("h", "decoder.layers")
+    assert model_type("OwnForCausalLM") == "OwnForCausalLM"
+    with pytest.raises(Refused, match="model class OwnForCausalLM: not in transformers"):
+        block_list("OwnForCausalLM")

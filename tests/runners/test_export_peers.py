@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from runners.formats.blocks import block_list
 from tests.runners.exporting import MULTIPLIERS, command, items, measured, ran
 
 PYTHON = os.environ.get("STEERHOUSE_PEER_PYTHON", "")
@@ -97,10 +96,6 @@ def test_a_reader_measures_what_we_measured(
             compared += 1
     assert compared == len(SCOPES[reader]) * len(LAYERS) * len(MULTIPLIERS) * 3
     assert moved > 0.05  # a vector that moves nothing would agree with anything
-
-
-def test_blocks_are_called_as_the_model_calls_them() -> None:
-    assert (block_list("LlamaForCausalLM"), block_list("GPT2LMHeadModel")) == ("layers", "h")
 
 
 @cache

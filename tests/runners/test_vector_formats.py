@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 import types
 from pathlib import Path
@@ -148,3 +149,12 @@ def test_gguf_packed_in_eight_bits_is_unpacked(tmp_path: Path) -> None:
     found = read_vectors(method(tmp_path / "v.gguf"), LAYERS, WIDTH)
     assert sorted(found) == [2]
     assert np.abs(found[2] - ROW.numpy()).max() < 0.2
+
+
+def test_the_method_of_the_docs_is_read(tmp_path: Path) -> None:
+    from specs.reader import read as read_spec
+
+    docs = Path(__file__).parents[2] / "docs" / "vectors.md"
+    (block,) = re.findall(r"```yaml\n(.*?)```", docs.read_text(), re.DOTALL)
+    (tmp_path / "kind.yaml").write_text(block)
+    assert isinstance(read_spec(tmp_path / "kind.yaml", "methods"), VectorFile)
