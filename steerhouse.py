@@ -35,6 +35,7 @@ VERBS = {
     "build": Verb("builders.commands", "build", "Turn concepts into contrastive datasets."),
     "run": Verb("runners.commands", "run", "Fit vectors and measure every logit difference."),
     "import": Verb("runners.imports.commands", "import_", "Bring in results of others."),
+    "export": Verb("runners.exports.commands", "export", "Take a vector to other tools."),
     "status": Verb("runners.commands", "status", "Say what of an experiment is done."),
     "sql": Verb("warehouse.commands", "sql", "Query the warehouse with SQL."),
     "analyse": Verb("analysis.commands", "analyse", "Answer a question: reliability, bias, …"),

@@ -209,12 +209,15 @@ class VectorFile(Spec):
     """`file`"""
     file: Text
     """Path relative to the YAML: safetensors (a tensor per layer or one [layers, d_model]), npy
-    ([d_model] or [layers, d_model]) or gguf (`direction.N`, as llama.cpp and repeng write it)."""
+    ([d_model] or [layers, d_model]), gguf (`direction.N`, as llama.cpp and repeng write it) or pt
+    (a SteeringVector of steering-vectors, a dict of layer -> tensor, or lm-eval's `steered`)."""
     layers: Unique[Layer] | None = None
     """Layers of the rows of a [rows, d_model] array; the one layer of a [d_model] array. Left out:
     row i is layer i."""
     norm: Literal["base", "raw", "unit"] = "raw"
     """As for fitted methods; `raw` by default."""
+    other_models: Literal["refuse", "allow"] = "refuse"
+    """Whether a file that says which model it was made on may steer another one."""
     note: str = ""
     """Where it comes from."""
 

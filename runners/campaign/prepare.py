@@ -105,7 +105,15 @@ def _reads(concept: str, asked: Sequence[Combination], catalog: Catalog) -> froz
 
 def _provenance(loaded: LoadedModel) -> dict[str, str]:
     """Return what a vector file says of its origin beside the vector's own description."""
-    about = ("source", "revision", "dtype", "template", "chat_template_sha256", "system_role")
+    about = (
+        "source",
+        "revision",
+        "architecture",
+        "dtype",
+        "template",
+        "chat_template_sha256",
+        "system_role",
+    )
     return {
         **{f"model.{key}": str(loaded.row[key]) for key in about},
         "model.tokenizer_sha256": tokenizer_sha256(loaded.tokenizer),

@@ -21,7 +21,7 @@ from runners.fitting.training import Training, TrainingReader, fit_of
 from runners.fitting.vectors import SteeringVector
 from runners.methods.pairs import Pairs
 from runners.methods.plugins import Plugins
-from runners.methods.vector_file import content_sha256, read_vectors
+from runners.methods.vector_file import content_sha256, read_vectors, refuse_another_model
 from specs.faults import Refused
 from specs.schema import (
     FittedMethod,
@@ -269,6 +269,7 @@ class Fitter:
         """Read a vector of the user's own."""
         loaded, wanted = self.bench.loaded, self.norm_of(method, norm)
         raw = read_vectors(method, loaded.n_layers, loaded.d_model)
+        refuse_another_model(method, loaded.model_id)
         base = self._base() if wanted == BASE else None
         recipe = Recipe(
             loaded.model_id,

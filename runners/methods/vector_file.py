@@ -1,4 +1,4 @@
-"""file: a vector of the user's own, from safetensors, npy or gguf."""
+"""file: a vector of the user's own, from safetensors, npy, gguf or torch.save."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from runners.methods.vector_layout import file_of, gguf_arrays, layout, opened
+from runners.formats import gguf_file, torch_file
+from runners.methods.vector_layout import file_of, layout, opened
 from specs.faults import Refused
 from specs.identity import canonical_json, sha256
 from specs.schema import VectorFile
@@ -32,6 +33,20 @@ def read_vectors(spec: VectorFile, n_layers: int, d_model: int) -> dict[int, np.
     return found
 
 
+def refuse_another_model(spec: VectorFile, model_id: str) -> None:
+    """Refuse a file that says it was made on another model, unless `other_models: allow`.
+
+    Files of `steerhouse export` and of `<home>/vectors` say so; those of others mostly do not.
+    """
+    path = file_of(spec)
+    said = opened(path, _made_on)
+    if spec.other_models == "refuse" and said not in (None, model_id):
+        raise Refused(
+            f"{path}: was made on model {said}, this one is {model_id} (another model, dtype or "
+            f"chat template); write `other_models: allow` in method {spec.name} to steer it anyway"
+        )
+
+
 def content_sha256(vectors: dict[int, np.ndarray]) -> str:
     """Return the fingerprint of the tensors, whatever file format held them."""
     parts = [
@@ -46,7 +61,23 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     if path.suffix == ".npy":
         return {"": np.load(path, allow_pickle=False)}
     if path.suffix == ".gguf":
-        return gguf_arrays(path)
+        return gguf_file.arrays(path)
+    if path.suffix in torch_file.ENDINGS:
+        return torch_file.arrays(path)
     from safetensors.torch import load_file
 
     return {key: tensor.float().numpy() for key, tensor in load_file(path).items()}
+
+
+def _made_on(path: Path) -> str | None:
+    """Return the model_id that a file says, or None."""
+    if path.suffix == ".gguf":
+        return gguf_file.made_on(path)
+    if path.suffix in torch_file.ENDINGS:
+        return torch_file.made_on(path)
+    if path.suffix == ".npy":
+        return None
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        return (file.metadata() or {}).get("model_id")

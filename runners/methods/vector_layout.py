@@ -1,4 +1,4 @@
-"""Which layers a vector file holds, read from its header: `check` never imports torch."""
+"""Which layers a vector file holds, read from its header: `check` imports torch for .pt only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from runners.formats import gguf_file, torch_file
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -71,15 +72,6 @@ def opened(path: Path, read: Callable[[Path], T]) -> T:
         raise Refused(f"{path}: not a readable {path.suffix[1:]} file ({error})") from None
 
 
-def gguf_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the named arrays of a gguf file, as they are mapped into memory."""
-    try:
-        from gguf import GGUFReader
-    except ImportError:
-        raise Refused(f"{path}: reading gguf needs `pip install gguf`") from None
-    return {str(tensor.name): tensor.data for tensor in GGUFReader(path).tensors}
-
-
 def _shapes(path: Path) -> dict[str, Shape]:
     """Return the shapes of the named arrays of a file by its ending."""
     if path.suffix == ".npy":
@@ -90,8 +82,10 @@ def _shapes(path: Path) -> dict[str, Shape]:
         with safe_open(path, framework="np") as file:
             return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     if path.suffix == ".gguf":
-        return {name: array.shape for name, array in gguf_arrays(path).items()}
-    raise Refused(f"{path}: unknown vector format; use .safetensors, .npy or .gguf")
+        return {name: array.shape for name, array in gguf_file.arrays(path).items()}
+    if path.suffix in torch_file.ENDINGS:
+        return {name: array.shape for name, array in torch_file.arrays(path).items()}
+    raise Refused(f"{path}: unknown vector format; use .safetensors, .npy, .gguf or .pt")
 
 
 def _by_layer(path: Path, shapes: Mapping[str, Shape], spec: VectorFile) -> dict[int, Row]:

@@ -1,0 +1,1 @@
+"""`steerhouse export`: what was made here, for other tools."""

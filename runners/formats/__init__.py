@@ -1,0 +1,1 @@
+"""Vector files of other tools: each layout in one place, for `export` and for method `file`."""
