@@ -88,13 +88,15 @@ class Optimised(FittedMethod):
     layer; or how many mean lengths of the activations there."""
     scope: Scope = "answer"
     """Where the vector is added while it is sought; as in experiments."""
-    steps: int = Field(default=60, ge=1)
+    steps: int = Field(default=40, ge=1)
     """Steps along the gradient."""
     learning_rate: float = Field(default=0.3, gt=0)
     """Length of the first step, in bounds; steps become shorter, down to 0."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """What a batch's gradient still counts a step later."""
     beta: float = Field(default=0.1, gt=0)
     """How soon an item that is moved far enough counts less, per logit; 0.1 in the paper."""
-    batch: int = Field(default=16, ge=1)
+    batch: int = Field(default=32, ge=1)
     """Items of a step."""
     seed: int = Field(default=0, ge=0)
     """Of which items make a batch, and of the order of batches."""

@@ -73,11 +73,11 @@ class Deriver:
 
     def _sought(self, draws: Sequence[Draw]) -> dict[Draw, np.ndarray]:
         """Return the raw vectors of a method that needs the model itself, all sought at once."""
-        if self.how is None or not isinstance(self.how.method, Optimised):
+        fitted = [draw for draw in draws if draw.kind != "random"]
+        if not fitted or self.how is None or not isinstance(self.how.method, Optimised):
             return {}
         from runners.fitting.optimising import Optimiser, drawn_wish
 
-        fitted = [draw for draw in draws if draw.kind != "random"]
         questions = [q for t in self.fitter.trainings(self.how) for q in t.questions]
         wishes = [
             drawn_wish(draw.layer, questions, draw.seed, draw.number, draw.kind == RESAMPLE)

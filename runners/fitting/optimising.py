@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,11 +18,12 @@ from runners.methods.letter import letter_axis, without
 from runners.methods.mean_difference import mean_difference
 from runners.methods.optimised import Found, Track, optimise
 from runners.methods.pairs import Pairs
+from specs.faults import Refused
 from specs.identity import canonical_json, sha256
 from specs.schema import Optimised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from runners.engine.differentiable import Steered
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from runners.fitting.training import Training
     from runners.prompts.positions import TokenisedItem
 
-MOST = 64
+MOST = 16
 """Vectors that are sought at once, at most: each is two chains, which meet in one attention."""
 KEPT = 4
 """One part in so many of the free memory may hold what is kept of the prompts."""
@@ -132,15 +134,16 @@ class Optimiser:
         rows = max(rows_of(bench.loaded, some, method.scope) for some in batches.of(items))
         budget = Budgets.of(self.fitter.tokens_per_batch).at(f"{fit.variant_id}/optimise")
         most = max(1, min(MOST, budget.tokens // (2 * rows * min(method.batch, len(items)))))
-        chunks = [tracks[i : i + most] for i in range(0, len(tracks), most)]
-        label = f"{bench.concept.name} · {variant}"
-        prompts, found = _Prompts(self.fitter, items, batches, method.scope), list[Found]()
-        with frozen(bench.loaded.model), bar(len(chunks) * batches.visits(method.steps)) as progress:
+        prompts = _Prompts(self.fitter, items, batches, method.scope)
+        label, visits = f"{bench.concept.name} · {variant}", batches.visits(method.steps)
+        with frozen(bench.loaded.model), bar(ceil(len(tracks) / most) * visits) as progress:
             progress.label(f"optimising {label}")
-            for chunk in chunks:
-                found += optimise(
-                    batches.rows, prompts.of, chunk, method, bench.loaded.device, progress.advance
-                )
+
+            def do(some: Sequence[Track]) -> list[Found]:
+                device = bench.loaded.device
+                return optimise(batches.rows, prompts.of, some, method, device, progress.advance)
+
+            found = _some_at_once(tracks, most, do)
         least = min(range(len(found)), key=lambda i: found[i].loss)
         say(
             f"optimised {label}: {len(found)} vectors in {method.steps} steps; loss {np.log(2):.3f} "
@@ -197,6 +200,35 @@ def _batches(fitter: Fitter, items: Sequence[TokenisedItem], method: Optimised) 
             alike.setdefault((number, len(items[i].shared)), []).append(i)
     size = method.batch
     return _Batches([g[at : at + size] for g in alike.values() for at in range(0, len(g), size)])
+
+
+def _some_at_once(
+    tracks: Sequence[Track], most: int, do: Callable[[Sequence[Track]], list[Found]]
+) -> list[Found]:
+    """Do at most `most` tracks at once, half as many whenever memory runs out.
+
+    Raises:
+        Refused: it does for a single one.
+    """
+    from runners.engine.budget import let_go, out_of_memory
+
+    found: list[Found] = []
+    while len(found) < len(tracks):
+        try:
+            found += do(tracks[len(found) : len(found) + most])
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        let_go()
+        if most == 1:
+            raise Refused(
+                "method optimised: the gradient of one vector does not fit into memory; lower "
+                "`batch` of the method, or load the model in a smaller dtype"
+            )
+        most //= 2
+        say(f"out of memory: going on with {most} vectors at once")
+    return found
 
 
 class _Prompts:

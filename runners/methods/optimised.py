@@ -77,9 +77,10 @@ def optimise(
     """Return what becomes of every track; tracks share passes, and know nothing of each other.
 
     `batches` are the indices of the training items that go through together, `prompts` gives those
-    of a batch. A step goes along the gradient of one batch's loss by `learning_rate` bounds, less
-    and less down to none, whatever the gradient's length; a vector beyond its bound is brought back
-    to it. So what the model computes is scaled by nothing but the bound.
+    of a batch. A step goes against the gradients of the batches met so far, earlier ones counting
+    less and less (`momentum`: one batch's items disagree more than all do), and is `learning_rate`
+    bounds long, later ones shorter, whatever the gradients' length; a vector beyond its bound is
+    brought back to it. So nothing but the bound has a scale.
 
     Raises:
         Refused: a loss that is not finite.
@@ -88,6 +89,7 @@ def optimise(
     axes = _together([np.zeros_like(t.start) if t.without is None else t.without for t in tracks])
     axes, bounds = axes.to(device), torch.tensor([t.bound for t in tracks], device=device)
     vectors = _within(_without(axes, vectors), bounds)
+    mean = torch.zeros_like(vectors)
     for step, number in enumerate(_schedule(len(batches), asked)):
         vectors = vectors.detach().requires_grad_()
         moved = _moved(prompts(number), tracks, vectors)
@@ -95,10 +97,10 @@ def optimise(
         _refuse_nonfinite(losses, tracks)
         # A batch whose items a draw left out says nothing to it, not even of dead vectors.
         (slope,) = torch.autograd.grad(losses.sum(), vectors)
-        slope = _without(axes, slope)
-        length = slope.norm(dim=1, keepdim=True)
+        mean = asked.momentum * mean + _without(axes, slope)
+        length = mean.norm(dim=1, keepdim=True)
         stride = asked.learning_rate * (1 - step / asked.steps) * bounds[:, None]
-        step_taken = torch.where(length > 0, slope / length.clamp(min=1e-38), 0)
+        step_taken = torch.where(length > 0, mean / length.clamp(min=1e-38), 0)
         vectors = _within(vectors.detach() - stride * step_taken, bounds)
         advance(len(batches[number]))
     return _judged(batches, prompts, tracks, vectors.detach(), asked.beta, advance)
