@@ -32,15 +32,16 @@ Births = Mapping[int, Tensor]
 class Steered(Protocol):
     """B prompts, ready to be steered again and again."""
 
-    size: int
-    """Bytes that are kept."""
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
 
     def differences(self, births: Births) -> dict[int, Tensor]:
         """Return layer -> [B, n], steered minus unsteered logit difference; gradients reach it."""
 
 
 def steered(loaded: LoadedModel, items: Sequence[TokenisedItem], scope: str) -> Steered:
-    """Return `items` ready to be steered: chains over kept prompts where they are exact, or replays.
+    """Return `items` ready to be steered: by chains over kept prompts where exact, or replays.
 
     Raises:
         Refused: the model cannot be steered; completions of several tokens where replays serve.
@@ -99,7 +100,8 @@ class _Chains:
         layers = sorted(births)
         told = self._told(self.kept.chains({layer: births[layer] for layer in layers}))
         moved = told - self.unsteered[:, None]
-        return dict(zip(layers, moved.split([len(births[n]) for n in layers], 1), strict=True))
+        sizes = [len(births[layer]) for layer in layers]
+        return dict(zip(layers, torch.split(moved, sizes, 1), strict=True))
 
     def _told(self, chains: Tensor) -> Tensor:
         """Return the logit differences [B, n] that chains [B, n, R, d_model] tell."""
@@ -110,7 +112,7 @@ class _Chains:
 
 @dataclass
 class _Replays:
-    """Steered anywhere, or on models without chains: from the steered block on, prompts included."""
+    """Steered anywhere, or without chains: from the steered block on, prompts included."""
 
     loaded: LoadedModel
     items: Sequence[TokenisedItem]
@@ -145,7 +147,7 @@ class _Replays:
         who, which = torch.cartesian_prod(torch.arange(batch), torch.arange(len(rows))).unbind(1)
         deltas = rows[which.to(rows.device)]
         hidden = resume(self.loaded, self.prompts, self.kept, layer, who, deltas)[:, -1]
-        told = _first(self.loaded, self.items, hidden.unflatten(0, (batch, len(rows))))
+        told = _first(self.loaded, self.items, torch.unflatten(hidden, 0, (batch, len(rows))))
         return told - self.unsteered[:, None]
 
 
@@ -158,6 +160,7 @@ def _first(loaded: LoadedModel, items: Sequence[TokenisedItem], hidden: Tensor) 
     tokens = sorted({token for pair in pairs for token in pair})
     logits = Head(loaded.model).logits(hidden.flatten(0, 1), tokens)
     place = torch.tensor([[tokens.index(t) for t in pair] for pair in pairs], device=logits.device)
-    found = logits.unflatten(0, hidden.shape[:2])
+    found = torch.unflatten(logits, 0, hidden.shape[:2])
     pair = found.gather(-1, place[:, None].expand(-1, hidden.shape[1], -1))
-    return (pair[..., 0] - pair[..., 1]).float().cpu()
+    moved: Tensor = (pair[..., 0] - pair[..., 1]).float().cpu()
+    return moved

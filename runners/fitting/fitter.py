@@ -264,9 +264,7 @@ class Fitter:
         self.n_fitted += 1
         return vector
 
-    def base_vector(
-        self, what: str = "norm base", instead: str = "`norm: raw`"
-    ) -> SteeringVector:
+    def base_vector(self, what: str = "norm base", instead: str = "`norm: raw`") -> SteeringVector:
         """Return the vector whose length norm `base` means.
 
         Raises:

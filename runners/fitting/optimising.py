@@ -55,7 +55,9 @@ def optimised_parameters(fitter: Fitter, method: Optimised) -> dict[str, Any]:
     """
     found = parameters(method, fitter.plugins)
     if method.bound == "base":
-        found["bound_vector_id"] = fitter.base_vector("`bound: base`", "a number as `bound`").vector_id
+        found["bound_vector_id"] = fitter.base_vector(
+            "`bound: base`", "a number as `bound`"
+        ).vector_id
     return found
 
 
@@ -145,9 +147,10 @@ class Optimiser:
 
             found = _some_at_once(tracks, most, do)
         least = min(range(len(found)), key=lambda i: found[i].loss)
+        layer = tracks[least].layer
         say(
-            f"optimised {label}: {len(found)} vectors in {method.steps} steps; loss {np.log(2):.3f} "
-            f"unsteered, at best {found[least].loss:.3f} (layer {tracks[least].layer})"
+            f"optimised {label}: {len(found)} vectors in {method.steps} steps; loss "
+            f"{np.log(2):.3f} unsteered, at best {found[least].loss:.3f} (layer {layer})"
         )
         return found
 
@@ -265,4 +268,3 @@ def _brought(vector: np.ndarray, axis: np.ndarray | None, bound: float) -> np.nd
     length = np.linalg.norm(left)
     found: np.ndarray = left * (bound / length) if length else left
     return found
-

@@ -143,7 +143,7 @@ def _moved(prompts: Steered, tracks: Sequence[Track], vectors: Tensor) -> list[t
     }
     found: dict[int, tuple[Tensor, ...]] = {}
     for layer, moved in prompts.differences(births).items():
-        by_sign = moved.unflatten(1, (len(SIGNS), -1))
+        by_sign = torch.unflatten(moved, 1, (len(SIGNS), -1))
         for column, i in enumerate(at[layer]):
             found[i] = by_sign[..., column].unbind(1)
     return [found[i] for i in range(len(tracks))]

@@ -95,7 +95,9 @@ def test_differences_and_gradients_are_those_of_whole_forward_passes(name: str, 
             assert own.grad is not None
             assert moved.abs().max() > 0.05
             assert torch.allclose(found[layer], moved, atol=3e-5)
-            assert torch.allclose(ours[layer].grad, own.grad, atol=1e-4 * float(own.grad.abs().max()))
+            assert torch.allclose(
+                ours[layer].grad, own.grad, atol=1e-4 * float(own.grad.abs().max())
+            )
 
 
 def test_completions_of_several_tokens_are_told_as_the_sweep_tells_them() -> None:
@@ -235,21 +237,23 @@ def test_memory_that_runs_out_halves_what_is_sought_at_once(
 def test_the_planted_direction_is_found_within_the_bound(
     fitter: Fitter, catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = fitter.vector(asked(catalog, steps=12), "base", "raw", 0)
+    found = fitter.vector(asked(catalog), "base", "raw", 0)
     base = fitter.base_vector()
     for layer in (2, 3, 4):
         assert cosine(found.directions[layer], planted(direction("kind"))) >= 0.99
         assert found.raw_length[layer] == pytest.approx(base.raw_length[layer], rel=1e-3)
     assert all(found.raw_length[n] <= base.raw_length[n] * (1 + 1e-5) for n in range(6))
-    assert [found.degenerate(layer) for layer in range(6)] == [True, True, *[False] * 3, True]
+    assert [found.degenerate(layer) for layer in range(5)] == [True, True, *[False] * 3]
     (loss,) = re.findall(r"at best ([\d.]+) \(layer 3\)", capsys.readouterr().err)
     assert float(loss) < 0.6  # moved by 3 logits on average, at beta .1
     assert found.geometry[LAYER]["mean_cosine"] > 0.2
     assert "split_half_cosine" not in found.geometry[LAYER]
-    unit = fitter.vector(asked(catalog, steps=12), "base", "unit", 0)
+    unit = fitter.vector(asked(catalog), "base", "unit", 0)
     assert float(unit.directions[LAYER].norm()) == pytest.approx(1)
-    longer = fitter.vector(asked(catalog, bound=0.01), "base", "raw", 0)
-    assert longer.raw_length[LAYER] == pytest.approx(0.01 * longer.residual_norm[LAYER], rel=0.01)
+    longer = fitter.vector(asked(catalog, bound=0.01, steps=2), "base", "raw", 0)
+    # Steps of .3 and .15 bounds, all in one direction.
+    expected = 0.45 * 0.01 * longer.residual_norm[LAYER]
+    assert longer.raw_length[LAYER] == pytest.approx(expected, rel=0.01)
 
 
 def test_an_id_says_all_that_decides_a_vector(
@@ -275,17 +279,17 @@ def test_an_id_says_all_that_decides_a_vector(
 def test_what_is_kept_and_what_goes_together_decides_nothing(
     fitter: Fitter, kind: Bench, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method = asked(catalog, steps=4)
+    method = asked(catalog, steps=2)
     usual = fitter.vector(method, "base", "raw", 0)
     monkeypatch.setattr(optimising, "KEPT", 10**30)
-    monkeypatch.setattr(optimising, "MOST", 2)
+    monkeypatch.setattr(optimising, "MOST", 4)
     other = Fitter(kind, tmp_path / "other", {}, 8192).vector(method, "base", "raw", 0)
     for layer in (2, 3, 4):
         assert torch.allclose(usual.directions[layer], other.directions[layer], atol=1e-5)
 
 
 def test_the_mean_over_variants_and_a_letter_kept_out(fitter: Fitter, catalog: Catalog) -> None:
-    method, both = asked(catalog, steps=4, project_out="letter"), ("base", "user_positive")
+    method, both = asked(catalog, steps=2, project_out="letter"), ("base", "user_positive")
     mean = fitter.vector(method, both, "raw", 0).directions[LAYER]
     single = [fitter.vector(method, variant, "raw", 0).directions[LAYER] for variant in both]
     assert torch.allclose(mean, torch.stack(single).mean(0), atol=1e-5)
@@ -302,7 +306,9 @@ def test_without_base_there_is_no_base_bound(fitter: Fitter, catalog: Catalog) -
     bench = fitter.bench
     built = {k: v for k, v in bench.dataset.variants.items() if k != "base"}
     dataset = replace(bench.dataset, variants=built)
-    other = Fitter(Bench(bench.loaded, bench.concept, dataset, bench.variants), fitter.home, {}, 8192)
+    other = Fitter(
+        Bench(bench.loaded, bench.concept, dataset, bench.variants), fitter.home, {}, 8192
+    )
     with pytest.raises(Refused, match=r"`bound: base` needs .* or use a number as `bound`"):
         other.vector(asked(catalog), "user_positive", "raw", 0)
 
@@ -310,7 +316,7 @@ def test_without_base_there_is_no_base_bound(fitter: Fitter, catalog: Catalog) -
 def test_nulls_are_as_short_as_their_labels_disagree(fitter: Fitter, catalog: Catalog) -> None:
     """Shuffled |v|/sqrt(training questions) along the planted direction, as of other methods."""
     p, layer = planted(direction("kind")), 4
-    parent = fitter.vector(asked(catalog), "base", None, 0)
+    parent = fitter.vector(asked(catalog, steps=5), "base", None, 0)
     length = float(parent.directions[layer].norm())
     draws = {
         kind: [Draw(kind, layer, 0, number) for number in range(count)]
