@@ -126,6 +126,8 @@ class Optimiser:
 
     def _part(self, variant: str, tracks: Sequence[Track]) -> list[Found]:
         """Find the tracks of one variant, some at a time."""
+        if not tracks:  # no draw has any of its items
+            return []
         from runners.engine.differentiable import frozen, rows_of
         from runners.fitting.training import fit_of
 

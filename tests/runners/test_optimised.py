@@ -251,6 +251,9 @@ def test_the_planted_direction_is_found_within_the_bound(
     unit = fitter.vector(asked(catalog), "base", "unit", 0)
     assert float(unit.directions[LAYER].norm()) == pytest.approx(1)
     longer = fitter.vector(asked(catalog, bound=0.01, steps=2), "base", "raw", 0)
+    began = asked(catalog, start="mean_difference", steps=1, learning_rate=1e-6)
+    there = fitter.vector(began, "base", "raw", 0).directions[LAYER]
+    assert torch.allclose(there, base.directions[LAYER], atol=1e-3)
     # Steps of .3 and .15 bounds, all in one direction.
     expected = 0.45 * 0.01 * longer.residual_norm[LAYER]
     assert longer.raw_length[LAYER] == pytest.approx(expected, rel=0.01)
@@ -335,3 +338,16 @@ def test_nulls_are_as_short_as_their_labels_disagree(fitter: Fitter, catalog: Ca
     (alone,) = fitter.derived(parent, draws["label_shuffled"][7:8])
     among = drawn["label_shuffled"][7]
     assert torch.allclose(alone.directions[layer], among.directions[layer], atol=1e-3 * length)
+
+
+def test_half_precision_has_the_same_gradient_but_for_its_noise() -> None:
+    slopes = []
+    for dtype in (torch.float32, torch.bfloat16):
+        loaded = stand_in(random_model("llama"), dtype)
+        rows = torch.zeros(1, WIDTH, requires_grad=True)
+        with frozen(loaded.model):
+            steered(loaded, MIXED[:3], "answer").differences({1: rows})[1].sum().backward()
+        assert rows.grad is not None
+        assert rows.grad.dtype == torch.float32
+        slopes.append(rows.grad[0])
+    assert cosine(*slopes) > 0.95
