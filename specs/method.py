@@ -18,6 +18,7 @@ from specs.parts import (
     Part,
     Read,
     Scalar,
+    Scope,
     Some,
     Spec,
     Text,
@@ -174,6 +175,41 @@ class CombinedMethod(FittedMethod):
         return found
 
 
+class Optimised(FittedMethod):
+    """Vector found by gradient: it moves the training items' logit differences the right way.
+
+    Bi-directional preference optimisation (BiPO; Cao et al. 2024, arXiv 2406.00045): least mean of
+    -log sigmoid(beta * m * (difference with m times the vector - unsteered)) over m = +1 and -1
+    and the items, at a length within `bound`. Its raw length is the bound times the items'
+    agreement, from -1 to 1: the share of what it moves them by that goes the right way.
+    """
+
+    on_activations: ClassVar[bool] = False
+
+    kind: Literal["optimised"]
+    """`optimised`"""
+    bound: Literal["base"] | Annotated[float, Field(gt=0)] = "base"
+    """The largest length: `base`, that of the raw mean_difference fitted on variant base at that
+    layer; or how many mean lengths of the activations there."""
+    scope: Scope = "answer"
+    """Where the vector is added while it is sought; as in experiments."""
+    steps: int = Field(default=40, ge=1)
+    """Steps along the gradient."""
+    learning_rate: float = Field(default=0.3, gt=0)
+    """Length of the first step, in bounds; steps become shorter, down to 0."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """What a batch's gradient still counts a step later."""
+    beta: float = Field(default=0.1, gt=0)
+    """How soon an item that is moved far enough counts less, per logit; 0.1 in the paper."""
+    batch: int = Field(default=32, ge=1)
+    """Items of a step."""
+    seed: int = Field(default=0, ge=0)
+    """Of which items make a batch, and of the order of batches."""
+    start: Literal["zero", "mean_difference"] = "zero"
+    """Where the vector begins: nowhere, or at the mean difference of the activations read, brought
+    to the bound."""
+
+
 class PluginMethod(FittedMethod):
     """A method of the user's own: a Python function.
 
@@ -250,6 +286,7 @@ Method = Annotated[
     | Annotated[Leace, Tag("<leace>")]
     | Annotated[MeanCentred, Tag("<mean_centred>")]
     | Annotated[CombinedMethod, Tag("<combined>")]
+    | Annotated[Optimised, Tag("<optimised>")]
     | Annotated[PluginMethod, Tag("<plugin>")]
     | Annotated[Random, Tag("<random>")]
     | Annotated[LabelShuffled, Tag("<label_shuffled>")]

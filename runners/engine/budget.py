@@ -75,7 +75,7 @@ def _fits(do: Callable[[list[int]], None], batch: list[int]) -> bool:
     else:
         return True
     # Only here, behind the handler, are the tensors of the failed pass no longer held.
-    _let_go()
+    let_go()
     return False
 
 
@@ -90,7 +90,7 @@ def out_of_memory(error: Exception) -> bool:
     )
 
 
-def _let_go() -> None:
+def let_go() -> None:
     """Give back what the failed pass and the allocator still hold."""
     import torch
 

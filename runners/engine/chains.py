@@ -77,7 +77,7 @@ def _sweep_alike(
 ) -> Sweep:
     """Return the sweep of items whose stems all have `length` tokens."""
     trunks, lines = split(items, length)
-    stems, stem = _with_tails(items, lines, length)
+    stems, stem = with_tails(items, lines, length)
     # What the shared tokens before the stem are predicted by.
     apart = max(0, 1 + max(len(item.shared) for item in items) - length)
     unsteered: Answers | None = None
@@ -87,7 +87,7 @@ def _sweep_alike(
     for chunk in _chunks(births, most):
         first = unsteered is None
         woven = weave(loaded, trunks, stems, stem, chunk, apart if first else 0)
-        found = _answers(loaded, items, woven.chains, length)
+        found = read_answers(loaded, items, woven.chains, length)
         if first:
             unsteered = Answers(*(part[:, 0] for part in found))
             prefix = _prefix_logprob(loaded, items, woven.trunk, woven.chains[:, 0, :length])
@@ -107,7 +107,7 @@ def _sweep_alike(
     return Sweep(unsteered, prefix, layers)
 
 
-def _with_tails(
+def with_tails(
     items: Sequence[TokenisedItem], lines: Sequence[Sequence[int]], length: int
 ) -> tuple[list[list[int]], Stem]:
     """Return lines of `length` tokens with both tails behind them, and what stem they are.
@@ -129,7 +129,7 @@ def _padded(tail: Sequence[int], size: int) -> list[int]:
     return [*tail, *[0] * (size - len(tail))]
 
 
-def _answers(
+def read_answers(
     loaded: LoadedModel, items: Sequence[TokenisedItem], chains: Tensor, length: int
 ) -> Answers:
     """Return the answers [B, chains] read from `chains` [B, chains, R, d_model].

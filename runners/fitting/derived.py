@@ -16,6 +16,7 @@ from runners.fitting.draws import gaussian_direction, resampled_rows
 from runners.fitting.recipes import AtLayer, Recipe, steering_vector
 from runners.methods.label_shuffled import label_shuffled
 from runners.methods.pairs import Pairs
+from specs.schema import Optimised
 
 if TYPE_CHECKING:
     from runners.fitting.estimator import Estimator
@@ -64,10 +65,28 @@ class Deriver:
         if self.fitter.plan_only:
             return [replace(self.parent, vector_id=identity) for identity in ids]
         stored = self._stored(ids)
+        missing = [
+            draw for i, draw in zip(ids, draws, strict=True) if (i, draw.layer) not in stored
+        ]
+        sought = self._sought(missing)
         return [
-            self._vector(recipe, draw, stored.get((identity, draw.layer)))
+            self._vector(recipe, draw, stored.get((identity, draw.layer)), sought.get(draw))
             for identity, recipe, draw in zip(ids, recipes, draws, strict=True)
         ]
+
+    def _sought(self, draws: Sequence[Draw]) -> dict[Draw, np.ndarray]:
+        """Return the raw vectors of a method that needs the model itself, all sought at once."""
+        fitted = [draw for draw in draws if draw.kind != "random"]
+        if not fitted or self.how is None or not isinstance(self.how.method, Optimised):
+            return {}
+        from runners.fitting.optimising import Optimiser, drawn_wish
+
+        questions = [q for t in self.fitter.trainings(self.how) for q in t.questions]
+        wishes = [
+            drawn_wish(draw.layer, questions, draw.seed, draw.number, draw.kind == RESAMPLE)
+            for draw in fitted
+        ]
+        return dict(zip(fitted, Optimiser(self.fitter, self.how).find(wishes), strict=True))
 
     def _recipe(self, draw: Draw) -> Recipe:
         """Describe a draw: a resample has its parent's method, a null is one of its own."""
@@ -99,7 +118,7 @@ class Deriver:
             for identity, layer, direction, raw_length, factor in rows
         }
 
-    def _draw(self, draw: Draw) -> AtLayer:
+    def _draw(self, draw: Draw, sought: np.ndarray | None) -> AtLayer:
         """Draw one vector; its norm is the parent's FACTOR, for `random` its length."""
         parent, layer = self.parent, draw.layer
         norm = parent.residual_norm.get(layer)
@@ -108,6 +127,8 @@ class Deriver:
             d_model = self.fitter.bench.loaded.d_model
             key = (draw.seed, draw.number, layer, parent.vector_id)
             return AtLayer(length * gaussian_direction(*key, d_model), 1.0, norm)
+        if sought is not None:
+            return AtLayer(sought, parent.factor[layer], norm)
         assert self.how is not None, "a vector from a file has no training items"
         trainings = self.fitter.trainings(self.how)
         pairs = Pairs.joined([training.pairs(layer) for training in trainings])
@@ -120,7 +141,9 @@ class Deriver:
             pairs = label_shuffled(pairs, *drawn)
         return AtLayer(self.settled[layer](pairs), parent.factor[layer], norm)
 
-    def _vector(self, recipe: Recipe, draw: Draw, stored: Stored | None) -> SteeringVector:
+    def _vector(
+        self, recipe: Recipe, draw: Draw, stored: Stored | None, sought: np.ndarray | None
+    ) -> SteeringVector:
         """Return the vector of a draw; a stored one to the last bit as it was measured."""
         import torch
 
@@ -129,7 +152,7 @@ class Deriver:
             norm = self.parent.residual_norm.get(layer)
             at = AtLayer(stored.direction, stored.factor, norm)
         else:
-            at = self._draw(draw)
+            at = self._draw(draw, sought)
         again = draw.kind == RESAMPLE
         vector = steering_vector(
             recipe,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from specs.schema import (
     FittedMethod,
     LabelShuffled,
     MeanDifference,
+    Optimised,
     Random,
     VectorFile,
     takes_letter_out,
@@ -156,12 +157,12 @@ class Fitter:
         wanted = self.norm_of(method, norm)
         base = None
         if wanted == BASE and not self._is_base(method, variants):
-            base = self._base()
+            base = self.base_vector()
         fits = self._fits(variants)
         recipe = Recipe(
             self.bench.loaded.model_id,
             str(getattr(method, "kind", "")),
-            parameters(method, self.plugins),
+            self._parameters(method),
             tuple(fits.values()),
             wanted,
             base.vector_id if base else None,
@@ -176,6 +177,14 @@ class Fitter:
         if self.plan_only:
             return planned_vector(recipe, method.name, range(self.bench.loaded.n_layers))
         return self._save(recipe, method.name, self._layers(how, wanted, base))
+
+    def _parameters(self, method: FittedMethod) -> dict[str, Any]:
+        """Return what of a method's spec decides its vectors, as their ids hash it."""
+        if not isinstance(method, Optimised):
+            return parameters(method, self.plugins)
+        from runners.fitting.optimising import optimised_parameters
+
+        return optimised_parameters(self, method)
 
     def _fits(self, variants: tuple[str, ...]) -> dict[str, Fit]:
         """Return variant -> fit, in an order of ids: names and their order decide nothing."""
@@ -215,7 +224,8 @@ class Fitter:
 
     def _layers(self, how: Fitted, norm: str, base: SteeringVector | None) -> dict[int, AtLayer]:
         """Fit a method at every layer, one layer's activations in memory at a time."""
-        trainings, estimator = self.trainings(how), self.estimator(how)
+        trainings, sought = self.trainings(how), self._sought(how)
+        estimator = None if sought else self.estimator(how)
         items = [len(training.questions) for training in trainings]
         questions = [question for training in trainings for question in training.questions]
         lengths = np.average([t.residual_norm for t in trainings], axis=0, weights=items)
@@ -223,15 +233,23 @@ class Fitter:
         raw, around = {}, {}
         for layer in range(self.bench.loaded.n_layers):
             pairs = Pairs.joined([training.pairs(layer) for training in trainings])
-            fit = estimator.settled(pairs)
-            raw[layer] = fit(pairs)
+            fit = estimator.settled(pairs) if estimator else None
+            raw[layer] = fit(pairs) if fit else sought[layer]
             about = geometry(pairs.positive, pairs.negative, raw[layer])
-            around[layer] = about | stability(pairs, questions, fit)
+            around[layer] = about | (stability(pairs, questions, fit) if fit else {})
         factor = factors(raw, norm, base, residual_norm)
         return {
             layer: AtLayer(raw[layer], factor[layer], residual_norm[layer], around[layer])
             for layer in raw
         }
+
+    def _sought(self, how: Fitted) -> dict[int, np.ndarray]:
+        """Return the raw vectors of a method that needs the model itself; of others nothing."""
+        if not isinstance(how.method, Optimised):
+            return {}
+        from runners.fitting.optimising import Optimiser
+
+        return Optimiser(self, how).whole()
 
     def estimator(self, how: Fitted) -> Estimator:
         """Return what fits a method's vectors; a plugin's code is run here."""
@@ -255,12 +273,16 @@ class Fitter:
         self.n_fitted += 1
         return vector
 
-    def _base(self) -> SteeringVector:
-        """Return the vector whose length norm `base` means."""
+    def base_vector(self, what: str = "norm base", instead: str = "`norm: raw`") -> SteeringVector:
+        """Return the vector whose length norm `base` means.
+
+        Raises:
+            Refused: there is none, so that `what` has no meaning and `instead` is to be used.
+        """
         if BASE not in self.bench.dataset.variants:
             raise Refused(
-                f"concept {self.bench.concept.name}: norm base needs the dataset under variant "
-                "base; add base to the experiment's fit_variants, or use `norm: raw`"
+                f"concept {self.bench.concept.name}: {what} needs the dataset under variant "
+                f"base; add base to the experiment's fit_variants, or use {instead}"
             )
         base = MeanDifference(kind="mean_difference", name="mean_difference", read=BASE_READ)
         return self._fitted(base, (BASE,), BASE)
@@ -270,7 +292,7 @@ class Fitter:
         loaded, wanted = self.bench.loaded, self.norm_of(method, norm)
         raw = read_vectors(method, loaded.n_layers, loaded.d_model)
         refuse_another_model(method, loaded.model_id)
-        base = self._base() if wanted == BASE else None
+        base = self.base_vector() if wanted == BASE else None
         recipe = Recipe(
             loaded.model_id,
             "file",
