@@ -10,6 +10,7 @@ import torch
 
 from runners.engine import prefix
 from runners.engine.chains import Sweep, sweep
+from runners.engine.edits import Rows
 from runners.engine.reference import Answer, measure
 from runners.engine.replay import replay_sweep
 from tests.runners.families import (
@@ -24,7 +25,7 @@ from tests.runners.families import (
 
 
 def one_by_one(
-    loaded: Any, items: Sequence[Any], births: Mapping[int, torch.Tensor], scope: str
+    loaded: Any, items: Sequence[Any], births: Mapping[int, Rows], scope: str
 ) -> tuple[list[Answer], dict[int, list[list[Answer]]]]:
     """Return the reference path's unsteered answers, and layer -> [item][row]."""
     return (
@@ -83,7 +84,7 @@ def largest_differences(
     loaded: Any,
     items: Sequence[Any],
     scope: str,
-    births: Mapping[int, torch.Tensor] | None = None,
+    births: Mapping[int, Rows] | None = None,
     way: Callable[..., Sweep] = sweep,
 ) -> tuple[Differences, Differences]:
     """Return what one left-padded batch of mixed lengths differs by, and the items one by one."""
