@@ -140,7 +140,7 @@ def run(
     for experiment in experiments:
         outcome = execute.run(experiment, catalog, settings, options)
         if not dry_run:
-            summary.tell(outcome, experiment.name, settings)
+            summary.tell(outcome, experiment.name, settings, experiment.operators)
 
 
 @click.command()

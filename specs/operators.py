@@ -44,11 +44,14 @@ def asked_multipliers(operator: str, multipliers: tuple[float, ...]) -> tuple[fl
 def choosing(operator: str, asked: Sequence[str]) -> str:
     """Return the operator whose slopes choose the layer for `operator`, of those asked for.
 
-    Itself, where it has a slope; else `add`, or the first that has one; itself where none has.
+    Itself, where it has a slope; else `add`, or the first by name that has one (as the view
+    chosen_layer has it); itself where none has.
     """
     if graded(operator):
         return operator
-    with_slope = sorted((each for each in asked if graded(each)), key=lambda each: each != "add")
+    with_slope = sorted(
+        (each for each in asked if graded(each)), key=lambda each: (each != "add", each)
+    )
     return with_slope[0] if with_slope else operator
 
 

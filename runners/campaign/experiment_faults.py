@@ -178,6 +178,7 @@ def _too_few_multipliers(experiment: Experiment, operator: str) -> list[str]:
     return [
         f"experiment {experiment.name}: multipliers {listed} choose no layer, which `layers: best`,"
         f" nulls and resamples need: a slope takes {POINTS} of them within {WINDOW:g}, "
-        + ("0 included; " if zero else f"and operator {operator} measures 0 only where asked; ")
-        + "add e.g. -1 and 1, or name one layer"
+        + ("0 included; add e.g. -1 and 1" if zero else f"and operator {operator} measures 0 only ")
+        + ("" if zero else "where it is among them; add e.g. -1, 0 and 1")
+        + ", or name one layer"
     ]

@@ -111,7 +111,7 @@ def rows_of(edits: Sequence[Edit]) -> Rows:
 
 
 def edited(rows: Rows, hidden: Tensor) -> Tensor:
-    """Return [..., n, T, d_model]: what each of n rows makes of hidden [..., n or 1, T, d_model]."""
+    """Return [..., n, T, d_model]: what n rows make of hidden states [..., n or 1, T, d_model]."""
     if isinstance(rows, Tensor):
         return hidden + rows.to(hidden)[:, None]
     return rows.on(hidden)

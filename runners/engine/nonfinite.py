@@ -52,7 +52,8 @@ def refuse_nonfinite(
         if not isfinite(answer.logit_diff + answer.answer_logmass):
             raise Refused(
                 f"item {items[i].item_id}: operator {operators(births[layer])[row]} with row {row} "
-                f"(length {size:.3g}) at layer {layer} gives logits that are not finite in {_name(loaded)}; ask for smaller multipliers"
+                f"(length {size:.3g}) at layer {layer} gives logits that are not finite in "
+                f"{_name(loaded)}; ask for smaller multipliers"
                 f"{_wider(loaded, '', ' or ')}"
             )
     names = [items[i].item_id for i in [*bad.nonzero()[:, 0].tolist(), *(s[-1] for s in suspects)]]

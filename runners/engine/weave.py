@@ -63,10 +63,10 @@ def weave(
     """Run B trunks once, and over each its stem of R tokens in many chains.
 
     `births` maps a layer to n rows: each is applied to all R tokens of a copy of the unsteered
-    chain after that block (a tensor float32 [n, d_model] is added). What all trunks begin with is computed once. `apart` last
-    tokens of the trunks are returned too. `read` hears of the chains at every layer, those born
-    behind its block not among them; `read_trunks` of the trunks, left-padded, and then none of
-    their tokens are computed apart.
+    chain after that block (a tensor float32 [n, d_model] is added). What all trunks begin with is
+    computed once. `apart` last tokens of the trunks are returned too. `read` hears of the chains at
+    every layer, those born behind its block not among them; `read_trunks` of the trunks,
+    left-padded, and then none of their tokens are computed apart.
 
     Raises:
         Refused: blocks are of a kind, or are handed arguments, that chains are not exact on.
