@@ -39,6 +39,8 @@
 --   degenerate               vector shorter than 1e-4 of the residual norm
 --   n_items                  items with an effect
 --   n_questions              questions they belong to
+--   n_multipliers            multipliers measured: 1, for these operators have no other
+--   multiplier_bound         the largest of them in absolute value
 --   effect_floor             smallest effect that can be told from nothing: 3 times the largest error that --verify
 --     found in one logit difference, 1e-3 at least
 --   mean_baseline            mean unsteered logit difference
@@ -88,6 +90,7 @@ items as (
         sweep.run_id,
         sweep.layer,
         sweep.question_id,
+        sweep.multiplier,
         sweep.effect,
         sweep.baseline_logit_diff::double as baseline,
         greatest(1e-3, 3 * coalesce(slope_floor.largest_error, 0)) as effect_floor
@@ -133,6 +136,8 @@ over_items as (
         run_id,
         layer,
         count(*) as n_items,
+        count(distinct multiplier) as n_multipliers,
+        max(abs(multiplier)) as multiplier_bound,
         any_value(effect_floor) as effect_floor,
         avg(baseline) as mean_baseline,
         avg(effect) as mean_effect,
@@ -271,6 +276,8 @@ select
     vector_layer.degenerate,
     over_items.n_items,
     over_questions.n_questions,
+    over_items.n_multipliers,
+    over_items.multiplier_bound,
     over_items.effect_floor,
     over_items.mean_baseline,
     over_questions.standard_error,

@@ -66,6 +66,7 @@ def test_mean_interval_and_shares(ablated: duckdb.DuckDBPyConnection, made: Synt
         clustered.hits_interval(hits[0], questions), abs=1e-9
     )
     assert row["effect_floor"] == 1e-3
+    assert (row["n_multipliers"], row["multiplier_bound"]) == (1, 1.0)
 
 
 def test_nulls_stand_beside(ablated: duckdb.DuckDBPyConnection, made: Synthetic) -> None:
