@@ -77,7 +77,8 @@ class Experiment(Spec):
     `add` = h + m·v; `ablate` = h − (û·h) û, which has no multiplier and no slope (it is measured
     once, and takes the layer of `add` where one must be chosen); `ablate_then_add` = h − (û·h) û +
     m·v; `clamp` = the component û·h raised to m‖v‖ where it is less (m < 0: lowered where it is
-    more). The last two measure multiplier 0 as a point of its own."""
+    more; over both signs its curve may jump at 0, ask for one). The last two measure multiplier 0
+    as a point of its own."""
     scopes: Some[Scope] = ("answer",)
     """Where it is applied: `answer` = from the last prompt token on, `decision` = from the
     decision position on, `prompt` = up to the last prompt token, `all` = everywhere. The last two

@@ -13,7 +13,9 @@ multiplier:
 - `clamp`: one-sided (min-clamp of AxBench, Wu et al. 2025, arXiv 2501.17148): where m ≥ 0 the
   component û·h is raised to m‖v‖ where it is less, where m < 0 lowered to m‖v‖ where it is more,
   and left alone elsewhere. At 0 it is raised to 0: the limit from above, so that multipliers 0 and
-  upwards ask one question, how much of the vector there is at least.
+  upwards ask one question, how much of the vector there is at least. The side changes where m
+  changes its sign: where unsteered states lie far from 0 along v, a curve over both signs jumps
+  there, and its slope mixes two questions; multipliers of one sign ask one.
 
 A vector of length 0 has no direction: every operator leaves h as it is.
 """

@@ -37,6 +37,7 @@ from tests.runners.families import (
     stand_in,
     tiny,
 )
+from tests.runners.stories import stories
 
 torch.set_num_threads(1)
 WAYS = {"answer": sweep, "decision": sweep, "prompt": replay_sweep, "all": replay_sweep}
@@ -222,6 +223,12 @@ def test_nothing_but_rounding_separates_the_paths(scope):
 def test_half_precision_is_within_its_own_noise(scope, dtype):
     loaded = stand_in(random_model("llama"), dtype)
     held_equal(loaded, scope, WAYS[scope], TWO, random_edits(loaded, [1], 10.0), dtype)
+
+
+@pytest.mark.parametrize("scope", ["answer", "all"])
+def test_on_a_trained_model_and_real_words(scope):
+    loaded, items = stories()
+    held_equal(loaded, scope, WAYS[scope], items, random_edits(loaded, [2], 2.0))
 
 
 @pytest.mark.parametrize("scope", ["answer", "all"])
