@@ -41,11 +41,11 @@ class Edits:
     edits: tuple[Edit, ...]
     """n of them, as they were asked for."""
     rows: Tensor
-    """float32 [n, d_model]: û, or what is added; 0 where the vector has no direction."""
+    """float64 [n, d_model]: û, or what is added; 0 where the vector has no direction."""
     low: Tensor
-    """float32 [n]."""
+    """float64 [n]."""
     high: Tensor
-    """float32 [n]."""
+    """float64 [n]."""
     added: Tensor
     """bool [n]."""
 
@@ -55,9 +55,9 @@ class Edits:
         low, high = zip(*map(_bounds, edits), strict=True)
         return cls(
             tuple(edits),
-            torch.stack([_row(edit) for edit in edits]),
-            torch.tensor(low),
-            torch.tensor(high),
+            torch.stack([_row(edit).double() for edit in edits]),
+            torch.tensor(low, dtype=torch.float64),
+            torch.tensor(high, dtype=torch.float64),
             torch.tensor([edit.operator == "add" for edit in edits]),
         )
 
@@ -84,17 +84,20 @@ class Edits:
     def on(self, hidden: Tensor) -> Tensor:
         """Return [..., n, T, d_model] of hidden states [..., n or 1, T, d_model].
 
-        Computed in float32 at least and rounded once. A row that is added is rounded first, as it
-        is where nothing but adding is done, so that no number depends on what else is asked.
+        Computed in float64, where the device has it, and rounded once: a component along a vector
+        may be many times what is left, and its rounding would stand in every coordinate. A row
+        that is added is rounded first, as it is where nothing but adding is done, so that no number
+        depends on what else is asked.
         """
-        wide = torch.promote_types(hidden.dtype, torch.float32)
-        rows, low, high, added = (
-            column.to(hidden.device) for column in (self.rows, self.low, self.high, self.added)
+        wide = torch.float32 if hidden.device.type == "mps" else torch.float64
+        rows, low, high = (
+            column.to(wide).to(hidden.device) for column in (self.rows, self.low, self.high)
         )
-        rows = torch.where(added[:, None], rows.to(hidden.dtype).to(wide), rows.to(wide))
+        added = self.added.to(hidden.device)
+        rows = torch.where(added[:, None], rows.to(hidden.dtype).to(wide), rows)
         before = hidden.to(wide)
         along = torch.einsum("...ntd,nd->...nt", before, rows)
-        moved = along.clamp(low[:, None].to(wide), high[:, None].to(wide)) - along
+        moved = along.clamp(low[:, None], high[:, None]) - along
         share = torch.where(added[:, None], 1, moved)
         return torch.addcmul(before, share[..., None], rows[:, None]).to(hidden.dtype)
 
@@ -135,7 +138,7 @@ def _row(edit: Edit) -> Tensor:
         return edit.multiplier * edit.vector
     vector = edit.vector.double()
     size = vector.norm()
-    return (vector / size if size > 0 else torch.zeros_like(vector)).float()
+    return vector / size if size > 0 else torch.zeros_like(vector)
 
 
 def _bounds(edit: Edit) -> tuple[float, float]:

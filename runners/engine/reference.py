@@ -157,18 +157,18 @@ def _steering(
 def _edited(hidden: Tensor, edit: Tensor | Edit) -> Tensor:
     """Return what an operator makes of hidden states [1, T, d_model], as `specs.operators` has it.
 
-    What is not simply added is computed in float32 at least.
+    What is not simply added is computed in float64, where the device has it.
     """
     if isinstance(edit, Tensor):
         return hidden + edit.to(hidden)
     operator, multiplier, vector = edit
     if operator == "add":
         return hidden + (multiplier * vector).to(hidden)
-    exact = torch.promote_types(hidden.dtype, torch.float32)
+    exact = torch.float32 if hidden.device.type == "mps" else torch.float64
     state, length = hidden.to(exact), float(vector.double().norm())
     if length == 0:  # no direction
         return hidden
-    v = vector.to(hidden.device, exact)
+    v = vector.to(exact).to(hidden.device)
     unit = v / length
     component = (state * unit).sum(-1, keepdim=True)
     if operator == "clamp":
