@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from analysis import slopeless
 from warehouse import queries
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def hint(
         f"no row{for_what}: "
         f"{_typed(filters) or 'what is there'} matches {matching[0][-1]} run(s): {there}"
         + _instead(asked, *matching[0][:2])
+        + slopeless.reason(connection, analysis, filters)
     )
 
 

@@ -46,6 +46,8 @@ def notes(
             "lean on their spread, of which so few give a rough idea only; "
             f"`steerhouse run --nulls {ENOUGH_NULLS}` adds others"
         )
+    if n_rows and (left_out := _left_out(connection, analysis, given)):
+        yield left_out
     if silence := _silence(connection, analysis, given):
         yield silence
     if flattery := _flattery(connection, analysis, given):
@@ -59,6 +61,16 @@ _FEW = f"least(random_n, label_shuffled_n) < {ENOUGH_NULLS}"
 def _count(found: duckdb.DuckDBPyRelation, condition: str) -> int:
     ((count,),) = found.filter(condition).aggregate("count(*)").fetchall()
     return int(count)
+
+
+def _left_out(
+    connection: duckdb.DuckDBPyConnection, analysis: Analysis, given: Mapping[str, Any]
+) -> str | None:
+    """Return a note on runs without a slope, where an overview of slopes leaves them out."""
+    from analysis.slopeless import left_out
+
+    filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
+    return left_out(connection, analysis, filters)
 
 
 def _silence(

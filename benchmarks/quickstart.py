@@ -115,7 +115,7 @@ def _difference(
     loaded: LoadedModel, items: Sequence[TokenisedItem], cells: Sequence[Cell]
 ) -> float:
     """Return the largest difference of the two paths in logits, over every cell of `items`."""
-    newborn = births(cells).vectors
+    newborn = births(cells).rows
     fast = sweep(loaded, items, newborn, "answer").steered
     slow = reference_sweep(loaded, items, newborn, "answer").steered
     return max(float((fast[k].logit_diff - slow[k].logit_diff).abs().max()) for k in slow)

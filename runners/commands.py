@@ -50,6 +50,13 @@ plugin_option = click.option(
 @click.option("--layers", help="all, best, or numbers such as 3,5-8 [default: all].")
 @click.option("--multipliers", help="Numbers such as -1.5,-1,0,1,1.5.")
 @click.option(
+    "--operator",
+    "operators",
+    multiple=True,
+    type=click.Choice(["add", "ablate", "ablate_then_add", "clamp"]),
+    help="How the vector is applied [default: add].",
+)
+@click.option(
     "--scope",
     "scopes",
     multiple=True,
@@ -133,7 +140,7 @@ def run(
     for experiment in experiments:
         outcome = execute.run(experiment, catalog, settings, options)
         if not dry_run:
-            summary.tell(outcome, experiment.name, settings)
+            summary.tell(outcome, experiment.name, settings, experiment.operators)
 
 
 @click.command()

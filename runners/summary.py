@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runners.console import say
+from specs.operators import graded
 
 if TYPE_CHECKING:
     from runners.campaign.outcome import Outcome
@@ -20,8 +22,10 @@ def _silence(experiment: str, settings: Settings) -> str | None:
         return warning(connection, experiment=[experiment])
 
 
-def tell(outcome: Outcome, experiment: str, settings: Settings) -> None:
-    """Say what was measured, and how to look at it."""
+def tell(
+    outcome: Outcome, experiment: str, settings: Settings, operators: Sequence[str] = ("add",)
+) -> None:
+    """Say what was measured, and how to look at it: slopes, effects where operators have none."""
     if outcome.measured + outcome.unsteered + outcome.fitted == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
@@ -35,4 +39,5 @@ def tell(outcome: Outcome, experiment: str, settings: Settings) -> None:
     if warning := _silence(experiment, settings):
         say(warning)
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
-    say(f"next: steerhouse analyse steerability --experiment {experiment}{home}")
+    for analysis in dict.fromkeys("steerability" if graded(o) else "effects" for o in operators):
+        say(f"next: steerhouse analyse {analysis} --experiment {experiment}{home}")

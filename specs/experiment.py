@@ -73,7 +73,12 @@ class Experiment(Spec):
     multipliers: Some[float] = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
     """Signed factors on the vector."""
     operators: Some[Operator] = ("add",)
-    """How the vector is applied."""
+    """How the vector v is applied to the residual stream h, with m the multiplier and û = v/‖v‖:
+    `add` = h + m·v; `ablate` = h − (û·h) û, which has no multiplier and no slope (it is measured
+    once, and takes the layer of `add` where one must be chosen); `ablate_then_add` = h − (û·h) û +
+    m·v; `clamp` = the component û·h raised to m‖v‖ where it is less (m < 0: lowered where it is
+    more; over both signs its curve may jump at 0, ask for one). The last two measure multiplier 0
+    as a point of its own."""
     scopes: Some[Scope] = ("answer",)
     """Where it is applied: `answer` = from the last prompt token on, `decision` = from the
     decision position on, `prompt` = up to the last prompt token, `all` = everywhere. The last two

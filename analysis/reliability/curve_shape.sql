@@ -58,6 +58,7 @@
 with
 asked as (
     from asked_cards($experiment, $model, $concept, $method, $role, $layer)
+    where graded
 ),
 
 companion as (

@@ -2,7 +2,7 @@
 -- grain: model, dataset, quantity, variant, layer, run (baseline_mean: evaluation); truths about what
 --   was not measured have no row
 -- source: the `planted` key of each reference concept (closed form, runners/reference_model/truth.py)
---   against mean_difference vectors fitted on the same concept under variant base
+--   against mean_difference vectors fitted on the same concept under variant base and added
 -- params:
 --   filters
 -- columns:
@@ -55,6 +55,7 @@ fitted as (
         run_card.run_id in (from asked)
         and run_card.role = 'fitted'
         and run_card.resample is null
+        and run_card.operator = 'add'
         and vector.method = 'mean_difference'
         and run_card.norm in ('base', 'raw')
         and run_card.fit_dataset_ids = [run_card.dataset_id]

@@ -55,6 +55,7 @@
 with
 asked as (
     from asked_cards($experiment, $model, $concept, $method, 'fitted', $layer)
+    where graded
 ),
 
 beside as (

@@ -35,6 +35,7 @@ class Request:
     variants: tuple[str, ...]
     layers: str | None
     multipliers: str | None
+    operators: tuple[str, ...]
     scopes: tuple[str, ...]
     norms: tuple[str, ...]
     splits: tuple[str, ...]
@@ -49,8 +50,8 @@ class Request:
         found: dict[str, Any] = {
             name: _distinct(getattr(self, name))
             for name in (
-                "concepts fit_concepts methods models fit_variants combinations variants scopes "
-                "norms splits resamples limit unfit_items"
+                "concepts fit_concepts methods models fit_variants combinations variants "
+                "operators scopes norms splits resamples limit unfit_items"
             ).split()
             if getattr(self, name) not in (None, ())
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runners.campaign.ids import run_id
+from specs import operators
 
 if TYPE_CHECKING:
     from runners.campaign.bench import Bench
@@ -45,6 +46,11 @@ class Asked:
     split: str
     layer: int
     multipliers: tuple[float, ...]
+
+    @property
+    def measured(self) -> tuple[float, ...]:
+        """The multipliers that are rows of their own; `baseline` holds 0 where nothing is done."""
+        return tuple(m for m in self.multipliers if operators.measured(self.run.operator, m))
 
 
 @dataclass

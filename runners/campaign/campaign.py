@@ -15,6 +15,7 @@ from runners.console import say
 from runners.fitting.derived import RESAMPLE, Draw
 from runners.fitting.fitter import Fitter
 from runners.fitting.norms import BASE
+from specs import operators
 
 if TYPE_CHECKING:
     from runners.fitting.vectors import SteeringVector
@@ -135,7 +136,7 @@ class Campaign:
         best_only = self.experiment.layers == "best"
         extra = [] if best_only or "validation" not in self.experiment.splits else self.combinations
         pairs = [
-            (c, Asked(self.run(c), "validation", layer, self._multipliers()))
+            (c, Asked(self.run(c), "validation", layer, self._multipliers(c)))
             for c in dict.fromkeys([*self.choosers(), *extra])
             for layer in self._all_layers(c)
         ]
@@ -180,13 +181,15 @@ class Campaign:
         """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`).
 
         Among those on the vector's own concept that differ in their variants only: fitted and
-        evaluated on base, or on the first variants by name, as the view best_layer has it.
+        evaluated on base, or on the first variants by name, as the view best_layer has it. An
+        operator without a slope takes the layer of one that has a slope.
         """
         if not self._choices:
             for c in sorted(self.combinations, key=_base_first):
                 if c.concept == c.fit_concept:
                     self._choices.setdefault(c._replace(fit_variants=(), variant=""), c)
-        own = combination._replace(concept=combination.fit_concept)
+        operator = operators.choosing(combination.operator, self.experiment.operators)
+        own = combination._replace(concept=combination.fit_concept, operator=operator)
         return self._choices[own._replace(fit_variants=(), variant="")]
 
     def _all_layers(self, combination: Combination) -> Iterable[int]:
@@ -197,12 +200,12 @@ class Campaign:
     def _chosen_layer(self, combination: Combination) -> Iterable[int]:
         return [self._chosen[combination]] if combination in self._chosen else []
 
-    def _multipliers(self) -> tuple[float, ...]:
-        return tuple(dict.fromkeys(self.experiment.multipliers))
+    def _multipliers(self, combination: Combination) -> tuple[float, ...]:
+        return operators.asked_multipliers(combination.operator, self.experiment.multipliers)
 
     def _asked_fitted(self, splits: Sequence[str], where: Any) -> list[tuple[Combination, Asked]]:
         return [
-            (c, Asked(self.run(c), split, layer, self._multipliers()))
+            (c, Asked(self.run(c), split, layer, self._multipliers(c)))
             for c in self.combinations
             for split in splits
             for layer in where(c)
@@ -219,7 +222,7 @@ class Campaign:
             for vector in self._derived_of(c, layer):
                 run = self.run(c, vector)
                 for split in reported or self.experiment.splits:
-                    pairs.append((c, Asked(run, split, layer, self._multipliers())))
+                    pairs.append((c, Asked(run, split, layer, self._multipliers(c))))
         return pairs
 
     def _derived_of(self, combination: Combination, layer: int) -> list[SteeringVector]:

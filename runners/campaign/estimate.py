@@ -28,8 +28,7 @@ def describe(
     """Return the plan of a step as lines; `workers` share the work."""
     runs = {asked.run.run_id for unit in units for asked in unit.asked}
     asked = sum(
-        len(items)
-        * sum(m != 0 for one in unit.asked if one.split == split for m in one.multipliers)
+        len(items) * sum(len(one.measured) for one in unit.asked if one.split == split)
         for unit in units
         for split in unit.splits()
         for _, items in unit.blocks(split)

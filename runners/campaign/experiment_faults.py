@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from specs import operators
 from specs.faults import Refused
 from specs.schema import (
     LabelShuffled,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 WINDOW = 1.5
 """Slopes are fitted over multipliers up to this (DESIGN 1)."""
 POINTS = 3
-"""Fewest multipliers of a slope, 0 included, which is always there for operator add."""
+"""Fewest multipliers of a slope, 0 included, which is always there for operator `add`."""
 
 
 def faults(
@@ -33,7 +34,7 @@ def faults(
     """Return what is wrong, a line each; layers where a model's configuration is at hand."""
     found = [
         *_null_methods(experiment, asked, catalog),
-        *_too_few_multipliers(experiment),
+        *_no_choice(experiment),
         *_no_letters(experiment, asked, catalog),
         *_plugins(experiment, asked, catalog, settings),
     ]
@@ -151,19 +152,41 @@ def _null_methods(
     return found
 
 
-def _too_few_multipliers(experiment: Experiment) -> list[str]:
+def _no_choice(experiment: Experiment) -> list[str]:
     """Return why no layer could be chosen, where one must be."""
+    if not _chooses(experiment):
+        return []
+    choosers = dict.fromkeys(
+        operators.choosing(operator, experiment.operators) for operator in experiment.operators
+    )
+    if not any(map(operators.graded, choosers)):
+        return [
+            f"experiment {experiment.name}: operator {experiment.operators[0]} has no slope to "
+            "choose a layer by, which `layers: best`, nulls and resamples need; ask for operator "
+            "add too, whose layer it takes, or name one layer"
+        ]
+    return [fault for operator in choosers for fault in _too_few_multipliers(experiment, operator)]
+
+
+def _chooses(experiment: Experiment) -> bool:
+    """Return whether a layer must be chosen, among several."""
     rides = experiment.nulls.random + experiment.nulls.label_shuffled + experiment.resamples
     if isinstance(experiment.layers, str):
-        chooses = experiment.layers == "best" or rides > 0
-    else:
-        chooses = len(experiment.layers) > 1 and rides > 0
-    within = {0.0, *(m for m in experiment.multipliers if abs(m) <= WINDOW)}
-    if not chooses or len(within) >= POINTS:
+        return experiment.layers == "best" or rides > 0
+    return len(experiment.layers) > 1 and rides > 0
+
+
+def _too_few_multipliers(experiment: Experiment, operator: str) -> list[str]:
+    """Return why an operator's curve would have no slope."""
+    zero = [0.0] if operators.identity_at_zero(operator) else []
+    within = {*zero, *(m for m in experiment.multipliers if abs(m) <= WINDOW)}
+    if len(within) >= POINTS:
         return []
     listed = ", ".join(f"{m:g}" for m in experiment.multipliers)
     return [
         f"experiment {experiment.name}: multipliers {listed} choose no layer, which `layers: best`,"
-        f" nulls and resamples need: a slope takes {POINTS} of them within {WINDOW:g}, 0 included; "
-        "add e.g. -1 and 1, or name one layer"
+        f" nulls and resamples need: a slope takes {POINTS} of them within {WINDOW:g}, "
+        + ("0 included; add e.g. -1 and 1" if zero else f"and operator {operator} measures 0 only ")
+        + ("" if zero else "where it is among them; add e.g. -1, 0 and 1")
+        + ", or name one layer"
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from specs import operators
 from specs.identity import canonical_json
 
 if TYPE_CHECKING:
@@ -173,6 +174,6 @@ def run_row(run: Run) -> dict[str, Any]:
         "operator": run.operator,
         "parameters": "{}",
         "scope": run.scope,
-        "identity_at_zero": run.operator == "add",
-        "graded": True,
+        "identity_at_zero": operators.identity_at_zero(run.operator),
+        "graded": operators.graded(run.operator),
     }

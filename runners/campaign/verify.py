@@ -136,9 +136,11 @@ def _lacks_memory(loaded: LoadedModel) -> str | None:
 
 def _reference(loaded: LoadedModel, pick: Pick, steered: bool = True) -> Answer:
     """Return the answer of one pick by the reference path, with its vector or without."""
+    from runners.engine.edits import Edit
     from runners.engine.reference import measure
 
+    run = pick.run
     if not steered:
-        return measure(loaded, pick.item, pick.run.scope)
-    delta = pick.multiplier * pick.run.vector.directions[pick.layer].float()
-    return measure(loaded, pick.item, pick.run.scope, pick.layer, delta)
+        return measure(loaded, pick.item, run.scope)
+    edit = Edit(run.operator, pick.multiplier, run.vector.directions[pick.layer].float())
+    return measure(loaded, pick.item, run.scope, pick.layer, edit)

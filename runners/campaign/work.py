@@ -33,7 +33,7 @@ class Block:
     number: int
     item_ids: list[str]
     cells: list[Cell]
-    """Nonzero multipliers still to measure; empty where only the unsteered numbers are missing."""
+    """Steered numbers still to measure; empty where only the unsteered numbers are missing."""
 
     @property
     def place(self) -> str:
@@ -133,15 +133,14 @@ def _block(unit: Unit, split: str, number: int, item_ids: list[str], done: Done)
         (Cell(one.run, one.layer, multiplier))
         for one in unit.asked
         if one.split == split
-        for multiplier in one.multipliers
+        for multiplier in one.measured
     ]
     fit = unit.bench.tokenised(unit.variant).fit
     n_fit = sum(item in fit for item in item_ids)
     missing = [
         cell
         for cell in asked
-        if cell.multiplier != 0
-        and done.cells.get((cell.run.run_id, split, cell.layer, cell.multiplier, number), 0) < n_fit
+        if done.cells.get((cell.run.run_id, split, cell.layer, cell.multiplier, number), 0) < n_fit
     ]
     stored = done.baselines.get(unit.evaluation_id, {})
     unsteered_missing = any(item in fit and item not in stored for item in item_ids)

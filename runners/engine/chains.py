@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from runners.engine.answers import Answers, answers, log_probabilities
+from runners.engine.edits import Rows
 from runners.engine.masks import Stem
 from runners.engine.nonfinite import refuse_nonfinite
 from runners.engine.sequences import Place, Side, Told, joined, told
@@ -39,13 +40,13 @@ class Sweep(NamedTuple):
 def sweep(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
-    births: Mapping[int, Tensor],
+    births: Mapping[int, Rows],
     scope: str,
 ) -> Sweep:
-    """Return the answers of `items` unsteered, and with every row of `births` added.
+    """Return the answers of `items` unsteered, and steered by every row of `births`.
 
-    `births` maps a layer to float32 [n, d_model], rows of multiplier times vector, each added to
-    the output of that block at the positions of `scope`. Exact where
+    `births` maps a layer to n rows, each applied to the output of that block at the positions of
+    `scope`: a tensor float32 [n, d_model] is added, `Edits` say what they do. Exact where
     `runners.models.architecture.why_not_exact` is None; the method is research/fast-sweep.md's C.
 
     Raises:
@@ -72,7 +73,7 @@ def sweep(
 def _sweep_alike(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
-    births: Mapping[int, Tensor],
+    births: Mapping[int, Rows],
     length: int,
 ) -> Sweep:
     """Return the sweep of items whose stems all have `length` tokens."""
@@ -152,9 +153,9 @@ def read_answers(
     return joined(*(Side(first, Told(*(part[side::2] for part in behind))) for side in (0, 1)))
 
 
-def _chunks(births: Mapping[int, Tensor], most: int) -> Iterator[dict[int, Tensor]]:
+def _chunks(births: Mapping[int, Rows], most: int) -> Iterator[dict[int, Rows]]:
     """Yield the births in order of layer, at most `most` rows at once; once if there are none."""
-    chunk: dict[int, Tensor] = {}
+    chunk: dict[int, Rows] = {}
     room = most
     for layer in sorted(births):
         left = births[layer]

@@ -10,16 +10,15 @@ from runners.engine.ways import WayName, sweep_by, ways
 from specs.faults import Refused
 
 if TYPE_CHECKING:
-    import torch
-
     from runners.engine.chains import Sweep
+    from runners.engine.edits import Rows
     from runners.engine.selfcheck import Check
     from runners.models.load import LoadedModel
     from runners.prompts.positions import TokenisedItem
 
-Kind = tuple[WayName, str, tuple[tuple[int, int], ...]]
-"""Way, scope, and (layer, chains born there): other layers meet other masks, and more chains fill
-higher slots."""
+Kind = tuple[WayName, str, tuple[tuple[int, int], ...], frozenset[str]]
+"""Way, scope, (layer, chains born there), and operators: other layers meet other masks, and more
+chains fill higher slots."""
 
 SERVES = {
     "replay": "replays serve this unit, more slowly",
@@ -56,7 +55,7 @@ class GuardedSweep:
         self,
         loaded: LoadedModel,
         items: Sequence[TokenisedItem],
-        births: Mapping[int, torch.Tensor],
+        births: Mapping[int, Rows],
         scope: str,
     ) -> Sweep:
         """Sweep one batch, checked where it is longer than what was checked.
@@ -93,17 +92,19 @@ class GuardedSweep:
         name: WayName,
         loaded: LoadedModel,
         items: Sequence[TokenisedItem],
-        births: Mapping[int, torch.Tensor],
+        births: Mapping[int, Rows],
         scope: str,
         result: Sweep,
     ) -> str | None:
         """Return how a result differs from the reference path; None where it does not."""
+        from runners.engine.edits import operators
         from runners.engine.selfcheck import arithmetic, self_check, tolerance
         from runners.models.experts import routes
 
         length = max(item.width for item in items)
         chains = tuple((layer, len(rows)) for layer, rows in sorted(births.items()))
-        kind = (name, scope, chains)
+        does = frozenset(each for rows in births.values() for each in operators(rows))
+        kind = (name, scope, chains, does)
         if length <= self.longest.get(kind, 0) or not births:
             return None
         found = self_check(loaded, items, births, scope, result)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from runners.engine.block_calls import Call
 from runners.engine.caches import until_filled
 from runners.engine.chain_arguments import ChainArguments, gate
+from runners.engine.edits import Rows, edited
 from runners.engine.hooks import residual, with_residual
 from runners.engine.together import Together
 
@@ -31,7 +32,7 @@ class Loom:
     cache: DynamicCache
     ghost: DynamicCache
     arguments: ChainArguments
-    births: Mapping[int, Tensor]
+    births: Mapping[int, Rows]
     finish: bool
     """Whether the last block's output for the trunks is wanted."""
     read: Read | None
@@ -159,5 +160,4 @@ class Loom:
         """Fill the room behind `rows` rows with the chains that are born after block `layer`."""
         if layer in self.births:
             stem = chains[:, None, : len(self.arguments.depth)]
-            born = stem + self.births[layer].to(chains)[None, :, None]
-            chains[:, rows:] = born.flatten(1, 2)
+            chains[:, rows:] = edited(self.births[layer], stem).flatten(1, 2)

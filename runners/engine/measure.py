@@ -15,15 +15,15 @@ from specs.faults import Refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import torch
 
     from runners.campaign.asked import Run
     from runners.engine.chains import Sweep
+    from runners.engine.edits import Rows
     from runners.models.load import LoadedModel
     from runners.prompts.positions import TokenisedItem
 
 SweepFunction = Callable[
-    ["LoadedModel", "Sequence[TokenisedItem]", "Mapping[int, torch.Tensor]", str], "Sweep"
+    ["LoadedModel", "Sequence[TokenisedItem]", "Mapping[int, Rows]", str], "Sweep"
 ]
 
 
@@ -48,23 +48,26 @@ class Measured:
 
 
 class Births(NamedTuple):
-    """Newborn rows of one scope: what to add where, and which cell each row is."""
+    """Newborn rows of one scope: what to do where, and which cell each row is."""
 
-    vectors: dict[int, torch.Tensor]
-    """layer -> float32 [branches, d_model], multiplier times vector."""
+    rows: dict[int, Rows]
+    """layer -> what each of its chains does."""
     cells: dict[int, list[Cell]]
 
 
 def births(cells: Sequence[Cell]) -> Births:
     """Stack the cells of one scope by layer."""
-    import torch
+    from runners.engine.edits import Edit, rows_of
 
     by_layer: dict[int, list[Cell]] = defaultdict(list)
     for cell in cells:
         by_layer[cell.layer].append(cell)
     stacked = {
-        layer: torch.stack(
-            [cell.multiplier * cell.run.vector.directions[layer].float() for cell in of_layer]
+        layer: rows_of(
+            [
+                Edit(run.operator, multiplier, run.vector.directions[layer].float())
+                for run, _, multiplier in of_layer
+            ]
         )
         for layer, of_layer in by_layer.items()
     }
@@ -115,7 +118,7 @@ def _measure_scope(
     logmass = {layer: np.empty(size, np.float32) for layer, size in shape.items()}
 
     def do(batch: list[int]) -> None:
-        result = sweep(loaded, [items[i] for i in batch], newborn.vectors, scope)
+        result = sweep(loaded, [items[i] for i in batch], newborn.rows, scope)
         for layer, answers in result.steered.items():
             logit_diff[layer][batch] = answers.logit_diff.cpu().numpy()
             # Two sums of one distribution, rounded apart: a mass never exceeds 1.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from runners.engine.answers import Answers
+from runners.engine.edits import Rows, length, operators
 from runners.engine.reference import measure
 from specs.faults import Refused
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def refuse_nonfinite(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
-    births: Mapping[int, Tensor],
+    births: Mapping[int, Rows],
     scope: str,
     unsteered: Answers,
     steered: Mapping[int, Answers],
@@ -40,18 +41,19 @@ def refuse_nonfinite(
                 f"{_wider(loaded, 'check the weights of the model')}"
             )
     suspects = [
-        (float(births[layer][row].norm()), layer, row, int(i))
+        (length(births[layer][row]), layer, row, int(i))
         for layer, answers in steered.items()
         for i, row in _bad(answers).nonzero().tolist()
     ]
     # One chain that overflows can spoil the others of its item (0 x inf = nan where it is masked),
     # so the culprit is found by the path in which it is alone, longest vectors first.
-    for length, layer, row, i in sorted(suspects, reverse=True):
+    for size, layer, row, i in sorted(suspects, reverse=True):
         answer = measure(loaded, items[i], scope, layer, births[layer][row])
         if not isfinite(answer.logit_diff + answer.answer_logmass):
             raise Refused(
-                f"item {items[i].item_id}: adding row {row} (length {length:.3g}) at layer {layer} "
-                f"gives logits that are not finite in {_name(loaded)}; ask for smaller multipliers"
+                f"item {items[i].item_id}: operator {operators(births[layer])[row]} with row {row} "
+                f"(length {size:.3g}) at layer {layer} gives logits that are not finite in "
+                f"{_name(loaded)}; ask for smaller multipliers"
                 f"{_wider(loaded, '', ' or ')}"
             )
     names = [items[i].item_id for i in [*bad.nonzero()[:, 0].tolist(), *(s[-1] for s in suspects)]]

@@ -17,6 +17,7 @@ from runners.engine.answers import Head
 from runners.models.architecture import parts
 
 if TYPE_CHECKING:
+    from runners.engine.edits import Edit
     from runners.models.load import LoadedModel
     from runners.prompts.positions import TokenisedItem
     from specs.schema import Read
@@ -37,19 +38,19 @@ def measure(
     item: TokenisedItem,
     scope: str,
     layer: int | None = None,
-    delta: Tensor | None = None,
+    edit: Tensor | Edit | None = None,
 ) -> Answer:
     """Return the answer of whole forward passes over prompt and answer, without cache or padding.
 
-    One pass, or one for each completion where more than its first token is scored. `delta`, float32
-    [d_model], is added to the output of block `layer` at the positions of `scope`: `answer` from
-    the last prompt token on, `decision` from the decision position on, `prompt` up to the last
-    prompt token, `all` everywhere.
+    One pass, or one for each completion where more than its first token is scored. `edit` is
+    applied to the output of block `layer` at the positions of `scope`: `answer` from the last
+    prompt token on, `decision` from the decision position on, `prompt` up to the last prompt token,
+    `all` everywhere. A tensor, float32 [d_model], is added; an `Edit` does what its operator says.
     """
     start = {"decision": item.decision, "answer": len(item.prompt) - 1}.get(scope, 0)
     end = len(item.prompt) if scope == "prompt" else None
     logits = {}
-    with torch.inference_mode(), _steering(loaded, layer, delta, slice(start, end)):
+    with torch.inference_mode(), _steering(loaded, layer, edit, slice(start, end)):
         for tail in dict.fromkeys(item.tails):
             tokens = [*item.prompt, *item.shared, *tail]
             logits[tail] = _logits(loaded, tokens, 1 + len(item.shared) + len(tail))
@@ -133,24 +134,50 @@ def _logits(loaded: LoadedModel, tokens: Sequence[int], last: int) -> Tensor:
 
 @contextmanager
 def _steering(
-    loaded: LoadedModel, layer: int | None, delta: Tensor | None, where: slice
+    loaded: LoadedModel, layer: int | None, edit: Tensor | Edit | None, where: slice
 ) -> Iterator[None]:
-    """Add `delta` to the output of block `layer` at the positions `where`."""
-    if layer is None or delta is None:
+    """Apply `edit` to the output of block `layer` at the positions `where`."""
+    if layer is None or edit is None:
         yield
         return
 
-    def add(_module: Any, _args: Any, output: Any) -> Any:
+    def steer(_module: Any, _args: Any, output: Any) -> Any:
         hidden = output[0] if isinstance(output, tuple) else output
         steered = hidden.clone()
-        steered[:, where] += delta.to(hidden)
+        steered[:, where] = _edited(hidden[:, where], edit)
         return (steered, *output[1:]) if isinstance(output, tuple) else steered
 
-    handle = parts(loaded.model).blocks[layer].register_forward_hook(add)
+    handle = parts(loaded.model).blocks[layer].register_forward_hook(steer)
     try:
         yield
     finally:
         handle.remove()
+
+
+def _edited(hidden: Tensor, edit: Tensor | Edit) -> Tensor:
+    """Return what an operator makes of hidden states [1, T, d_model], as `specs.operators` has it.
+
+    What is not simply added is computed in float64, where the device has it.
+    """
+    if isinstance(edit, Tensor):
+        return hidden + edit.to(hidden)
+    operator, multiplier, vector = edit
+    if operator == "add":
+        return hidden + (multiplier * vector).to(hidden)
+    exact = torch.float32 if hidden.device.type == "mps" else torch.float64
+    state, length = hidden.to(exact), float(vector.double().norm())
+    if length == 0:  # no direction
+        return hidden
+    v = vector.to(exact).to(hidden.device)
+    unit = v / length
+    component = (state * unit).sum(-1, keepdim=True)
+    if operator == "clamp":
+        bound = multiplier * length
+        wanted = component.clamp(min=bound) if multiplier >= 0 else component.clamp(max=bound)
+        return (state + (wanted - component) * unit).to(hidden)
+    ablated = state - component * unit
+    steered = {"ablate": ablated, "ablate_then_add": ablated + multiplier * v}[operator]
+    return steered.to(hidden)
 
 
 def _block_outputs(loaded: LoadedModel, tokens: Sequence[int], start: int) -> list[Tensor]:

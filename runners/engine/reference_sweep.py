@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import torch
-
     from runners.engine.chains import Sweep
+    from runners.engine.edits import Rows
     from runners.models.load import LoadedModel
     from runners.prompts.positions import TokenisedItem
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def reference_sweep(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
-    births: Mapping[int, torch.Tensor],
+    births: Mapping[int, Rows],
     scope: str,
 ) -> Sweep:
     """Return what `runners.engine.chains.sweep` returns, by one forward pass a number."""

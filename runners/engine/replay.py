@@ -1,4 +1,4 @@
-"""The replay sweep: blocks up to a layer once, the rest again for every vector added there.
+"""The replay sweep: blocks up to a layer once, the rest again for every row applied there.
 
 It serves the scopes that chains cannot (`all` and `prompt` change the prompt itself), and the
 models whose cache cannot carry chains (research/fast-sweep.md 5, "R").
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from runners.engine.answers import Answers, answers
 from runners.engine.chains import Sweep
+from runners.engine.edits import Rows
 from runners.engine.nonfinite import refuse_nonfinite
 from runners.engine.resume import Kept, Prompts, base_pass, companies, resume
 from runners.engine.sequences import Place, Side, Told, joined, told
@@ -66,7 +67,7 @@ class _Said(NamedTuple):
 def replay_sweep(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
-    births: Mapping[int, Tensor],
+    births: Mapping[int, Rows],
     scope: str,
 ) -> Sweep:
     """Return what `chains.sweep` does, for every scope, by one replay per row of `births`.
@@ -123,11 +124,11 @@ def _replays(
     prompts: Prompts,
     kept: Kept,
     layer: int,
-    rows: Tensor,
+    rows: Rows,
     lines: Sequence[Line],
     budget: int,
 ) -> Tensor:
-    """Return [L, n, T, d_model], the end of every line with every row added at `layer`.
+    """Return [L, n, T, d_model], the end of every line with every row applied at `layer`.
 
     The end is the decision position of the line with the longest tail and what is behind it.
     """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from runners.engine.edits import Rows, edited
 from runners.engine.forwards import returning
 from runners.engine.hooks import reading
 from runners.models.architecture import parts, way
@@ -111,18 +112,20 @@ def base_pass(loaded: LoadedModel, prompts: Prompts, layers: Sequence[int]) -> K
 
 
 def resume(
-    loaded: LoadedModel, prompts: Prompts, kept: Kept, layer: int, rows: Tensor, deltas: Tensor
+    loaded: LoadedModel, prompts: Prompts, kept: Kept, layer: int, rows: Tensor, edits: Rows
 ) -> Tensor:
     """Return [N, S, d_model] after the final norm: prompts `rows` [N], steered after block `layer`.
 
-    `deltas` float32 [N, d_model] are added to the block's output at the steered positions. The
+    Each of N `edits` is applied to the block's output at the steered positions of one row. The
     decoder itself is called, with its blocks up to `layer` handing on what is known: masks,
     positions and the final norm stay its own.
     """
     found, before = parts(loaded.model), kept.layers[layer]
     here, there = rows.to(before.device), rows.to(prompts.ids.device)
-    moved = prompts.steered[there].to(before.device)[:, :, None] * deltas.to(before)[:, None]
-    with returning(found, layer + 1, before[here] + moved):
+    steered = prompts.steered[there].to(before.device)[:, :, None]
+    unsteered = before[here]
+    moved = torch.where(steered, edited(edits, unsteered), unsteered)
+    with returning(found, layer + 1, moved):
         output = found.decoder(**prompts.arguments(there, found.decoder))
     hidden: Tensor = output.last_hidden_state
     return hidden

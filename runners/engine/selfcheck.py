@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor
 
+from runners.engine.edits import Rows, operators
 from runners.engine.reference import measure
 
 if TYPE_CHECKING:
@@ -70,11 +70,13 @@ def arithmetic(loaded: LoadedModel) -> torch.dtype:
 def self_check(
     loaded: LoadedModel,
     items: Sequence[TokenisedItem],
-    births: Mapping[int, Tensor],
+    births: Mapping[int, Rows],
     scope: str,
     result: Sweep,
 ) -> list[Check]:
     """Return about eight cells of `result`, of the longest and the shortest item.
+
+    One more for each operator that is not among them.
 
     Most rows are the last of their layer, and the last row of all is there: where a model counts
     slots instead of looking at its mask (as gpt_neo does), the chains in the highest slots go wrong
@@ -94,7 +96,7 @@ def self_check(
 
 
 def _cells(
-    births: Mapping[int, Tensor], n_layers: int, longest: int, shortest: int
+    births: Mapping[int, Rows], n_layers: int, longest: int, shortest: int
 ) -> list[tuple[int, int, int]]:
     """Return (item, layer, row) of what is compared: layers spread over the swept ones.
 
@@ -114,6 +116,14 @@ def _cells(
         )
     ]
     cells += [(longest, layer, len(births[layer]) - 1) for layer in swept[-1:]]
+    # The last row of each operator, where chains of it meet attention if any do.
+    of_operator = {
+        operator: (longest, layer, row)
+        for layer in [*reversed(swept), *reversed(telling)]
+        for row, operator in enumerate(operators(births[layer]))
+    }
+    seen = {operators(births[layer])[row] for _, layer, row in cells}
+    cells += [cell for operator, cell in of_operator.items() if operator not in seen]
     return list(dict.fromkeys(cells))
 
 

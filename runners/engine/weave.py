@@ -19,6 +19,7 @@ from torch import Tensor
 from runners.engine.block_calls import Call, recorded
 from runners.engine.caches import empty_cache, ghost
 from runners.engine.chain_arguments import ChainArguments, gate_family
+from runners.engine.edits import Rows
 from runners.engine.forwards import replaced, returning
 from runners.engine.loom import Loom, Read
 from runners.engine.masks import Stem
@@ -54,18 +55,18 @@ def weave(
     trunks: Sequence[Sequence[int]],
     stems: Sequence[Sequence[int]],
     stem: Stem,
-    births: Mapping[int, Tensor],
+    births: Mapping[int, Rows],
     apart: int = 0,
     read: Read | None = None,
     read_trunks: Read | None = None,
 ) -> Woven:
     """Run B trunks once, and over each its stem of R tokens in many chains.
 
-    `births` maps a layer to float32 [n, d_model]: each row is added to all R tokens of a copy of
-    the unsteered chain after that block. What all trunks begin with is computed once. `apart` last
-    tokens of the trunks are returned too. `read` hears of the chains at every layer, those born
-    behind its block not among them; `read_trunks` of the trunks, left-padded, and then none of
-    their tokens are computed apart.
+    `births` maps a layer to n rows: each is applied to all R tokens of a copy of the unsteered
+    chain after that block (a tensor float32 [n, d_model] is added). What all trunks begin with is
+    computed once. `apart` last tokens of the trunks are returned too. `read` hears of the chains at
+    every layer, those born behind its block not among them; `read_trunks` of the trunks,
+    left-padded, and then none of their tokens are computed apart.
 
     Raises:
         Refused: blocks are of a kind, or are handed arguments, that chains are not exact on.

@@ -27,9 +27,10 @@ def tell(spec: Model, settings: Settings, found: Examined) -> None:
 
 
 def _self_check(loaded: LoadedModel) -> Iterator[tuple[str, str]]:
-    """Yield how far a sweep of random vectors over one prompt lies from the reference path."""
+    """Yield how far a sweep by every operator over one prompt lies from the reference path."""
     import torch
 
+    from runners.engine.edits import Edit, rows_of
     from runners.engine.selfcheck import arithmetic, self_check, tolerance
     from runners.engine.ways import sweep_by, ways
     from runners.prompts.positions import Unfit
@@ -42,7 +43,15 @@ def _self_check(loaded: LoadedModel) -> Iterator[tuple[str, str]]:
         return
     draw = torch.Generator().manual_seed(0)
     layers = sorted({0, loaded.n_layers // 2, loaded.n_layers - 1})
-    births = {layer: torch.randn(2, loaded.d_model, generator=draw) for layer in layers}
+    births = {
+        layer: rows_of(
+            [
+                Edit(operator, 1.0, torch.randn(loaded.d_model, generator=draw))
+                for operator in ("add", "ablate", "ablate_then_add", "clamp")
+            ]
+        )
+        for layer in layers
+    }
     for scope in ("answer", "all"):
         name = ways(loaded, [item], scope)[0]
         result = sweep_by(name)(loaded, [item], births, scope)

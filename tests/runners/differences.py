@@ -10,21 +10,24 @@ import torch
 
 from runners.engine import prefix
 from runners.engine.chains import Sweep, sweep
+from runners.engine.edits import Rows
 from runners.engine.reference import Answer, measure
 from runners.engine.replay import replay_sweep
 from tests.runners.families import (
     CONFIGS,
     MIXED,
+    OPERATIONS,
     REPLAYED_CONFIGS,
     UNEQUAL,
     random_births,
+    random_edits,
     random_items,
     tiny,
 )
 
 
 def one_by_one(
-    loaded: Any, items: Sequence[Any], births: Mapping[int, torch.Tensor], scope: str
+    loaded: Any, items: Sequence[Any], births: Mapping[int, Rows], scope: str
 ) -> tuple[list[Answer], dict[int, list[list[Answer]]]]:
     """Return the reference path's unsteered answers, and layer -> [item][row]."""
     return (
@@ -83,7 +86,7 @@ def largest_differences(
     loaded: Any,
     items: Sequence[Any],
     scope: str,
-    births: Mapping[int, torch.Tensor] | None = None,
+    births: Mapping[int, Rows] | None = None,
     way: Callable[..., Sweep] = sweep,
 ) -> tuple[Differences, Differences]:
     """Return what one left-padded batch of mixed lengths differs by, and the items one by one."""
@@ -99,6 +102,8 @@ def largest_differences(
     return together, alone
 
 
+LONG = [replace(item, sequence=True) for item in UNEQUAL]
+OPERATORS = tuple(dict.fromkeys(operator for operator, _ in OPERATIONS))
 COMMON = random_items([9], [0], seed=9)[0].prompt
 
 
@@ -111,16 +116,51 @@ def table(names: Sequence[str] | None = None, load: Callable[[str], Any] = tiny)
     columns = "".join(f"{c:>9}" for c in ("batch", "alone", "common", "text", "mass", "prefix"))
     lines = [f"{'family':24}{'scope':9}{'way':7}{columns}{'scale':>7}"]
     for name in names or (*CONFIGS, *REPLAYED_CONFIGS):
-        late = ("chains", sweep) if name in CONFIGS else ("replay", replay_sweep)
-        wide = ("replay", replay_sweep)
-        for scope, (label, way) in {
-            "answer": late,
-            "decision": late,
-            "prompt": wide,
-            "all": wide,
-        }.items():
+        for scope, (label, way) in _ways(name).items():
             lines.append(f"{name:24}{scope:9}{label:7}{_row(load(name), scope, way)}")
     return "\n".join(lines)
+
+
+def operators_table(names: Sequence[str] | None = None, load: Callable[[str], Any] = tiny) -> str:
+    """Return the largest difference in logits of each operator, family and scope, as lines.
+
+    At two layers; the larger of a left-padded batch of mixed lengths and of completions of several
+    tokens.
+    """
+    columns = "".join(f"{operator:>17}" for operator in OPERATORS)
+    lines = [f"{'family':24}{'scope':9}{'way':7}{columns}{'scale':>7}"]
+    for name in names or (*CONFIGS, *REPLAYED_CONFIGS):
+        for scope, (label, way) in _ways(name).items():
+            found = [_by_operator(load(name), items, scope, way) for items in (MIXED, LONG)]
+            worst = (max(column) for column in zip(*found, strict=True))
+            *numbers, scale = worst
+            shown = "".join(f"{number:17.1e}" for number in numbers)
+            lines.append(f"{name:24}{scope:9}{label:7}{shown}{scale:7.1f}")
+    return "\n".join(lines)
+
+
+def _by_operator(
+    loaded: Any, items: Sequence[Any], scope: str, way: Callable[..., Sweep]
+) -> tuple[float, ...]:
+    """Return the largest difference of each of OPERATORS, and the scale of the logits."""
+    births = random_edits(loaded, [0, 2])
+    _, slow = one_by_one(loaded, items, births, scope)
+    fast = way(loaded, items, births, scope).steered
+    largest, scale = dict.fromkeys(OPERATORS, 0.0), 0.0
+    for layer, answers in slow.items():
+        for i, answered in enumerate(answers):
+            for row, (operator, _) in enumerate(OPERATIONS):
+                gap = abs(float(fast[layer].logit_diff[i, row]) - answered[row].logit_diff)
+                largest[operator] = max(largest[operator], gap)
+                scale = max(scale, answered[row].largest)
+    return (*largest.values(), scale)
+
+
+def _ways(name: str) -> dict[str, tuple[str, Callable[..., Sweep]]]:
+    """Return the way that serves each scope of a family, and what it is called."""
+    late = ("chains", sweep) if name in CONFIGS else ("replay", replay_sweep)
+    wide = ("replay", replay_sweep)
+    return {"answer": late, "decision": late, "prompt": wide, "all": wide}
 
 
 def _row(loaded: Any, scope: str, way: Callable[..., Sweep]) -> str:
@@ -131,8 +171,7 @@ def _row(loaded: Any, scope: str, way: Callable[..., Sweep]) -> str:
         common, _ = largest_differences(loaded, behind, scope, way=way)
     finally:
         prefix.WORTH["cpu"] = own
-    long = [replace(item, sequence=True) for item in UNEQUAL]
-    text, apart = largest_differences(loaded, long, scope, way=way)
+    text, apart = largest_differences(loaded, LONG, scope, way=way)
     text, worst = text.with_worst(apart), batch.with_worst(alone).with_worst(common)
     found = (batch.logit_diff, alone.logit_diff, common.logit_diff, text.logit_diff)
     numbers = (*found, worst.answer_logmass, worst.prefix_logprob)
@@ -142,3 +181,4 @@ def _row(loaded: Any, scope: str, way: Callable[..., Sweep]) -> str:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     print(table())
+    print(operators_table())

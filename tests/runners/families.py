@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 
+from runners.engine.edits import Edit, Rows, rows_of
 from runners.models.ending import widen_ending
 from runners.prompts.positions import TokenisedItem
 
@@ -290,4 +291,30 @@ def random_births(
     return {
         layer: torch.stack([multiplier * vectors[layer] for multiplier in MULTIPLIERS])
         for layer in (range(loaded.n_layers) if layers is None else layers)
+    }
+
+
+OPERATIONS = (
+    ("add", 0.7),
+    ("ablate", 1.0),
+    *(("ablate_then_add", multiplier) for multiplier in MULTIPLIERS),
+    *(("clamp", multiplier) for multiplier in MULTIPLIERS),
+)
+"""Every operator, each with its multipliers."""
+
+
+def random_edits(
+    loaded: Any,
+    layers: Sequence[int] | None = None,
+    size: float = 3.0,
+    operations: Sequence[tuple[str, float]] = OPERATIONS,
+) -> dict[int, Rows]:
+    """Return one random vector a layer, applied in all ways of `operations`."""
+    one = {
+        layer: rows[0] / MULTIPLIERS[0]
+        for layer, rows in random_births(loaded, layers, size).items()
+    }
+    return {
+        layer: rows_of([Edit(operator, m, vector) for operator, m in operations])
+        for layer, vector in one.items()
     }

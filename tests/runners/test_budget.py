@@ -139,7 +139,7 @@ def test_a_block_holds_one_budget_in_all_of_its_scopes(said):
 
     vector = SimpleNamespace(directions={2: torch.ones(48)})
     cells = [
-        Cell(SimpleNamespace(run_id=scope, scope=scope, vector=vector), 2, 1.0)
+        Cell(SimpleNamespace(run_id=scope, scope=scope, operator="add", vector=vector), 2, 1.0)
         for scope in ("answer", "decision")
     ]
     measure_block(loaded, random_items([10] * 6, [0] * 6), cells, sweep, Budget(60, said.append))

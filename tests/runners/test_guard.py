@@ -86,7 +86,7 @@ def test_checks_are_few_and_on_the_longest_batch_of_a_unit(monkeypatch: pytest.M
     directions = random_births(loaded)
     vector = SimpleNamespace(directions={layer: rows[0] for layer, rows in directions.items()})
     cells = [
-        Cell(SimpleNamespace(run_id=scope, scope=scope, vector=vector), layer, 1.0)
+        Cell(SimpleNamespace(run_id=scope, scope=scope, operator="add", vector=vector), layer, 1.0)
         for scope in ("answer", "all")
         for layer in directions
     ]

@@ -50,6 +50,16 @@ def test_everything_done_asks_for_nothing(kind: Bench, run: Run) -> None:
     assert blocks([asked], done_of(run, kind, 96, -1.0, 1.0)) == []
 
 
+def test_operators_that_do_something_at_zero_measure_it(kind: Bench, run: Run) -> None:
+    clamp = replace(run, operator="clamp")
+    (block,) = blocks([unit(kind, clamp, (-1.0, 0.0, 1.0))], Done({}, {}))
+    assert [cell.multiplier for cell in block.cells] == [-1.0, 0.0, 1.0]
+    assert "288 measurements asked" in describe("step", [block.unit], [block])[0]
+    (left,) = blocks([unit(kind, clamp, (-1.0, 0.0))], done_of(clamp, kind, 96, -1.0))
+    assert [cell.multiplier for cell in left.cells] == [0.0]
+    assert blocks([unit(kind, clamp, (-1.0, 0.0))], done_of(clamp, kind, 96, -1.0, 0.0)) == []
+
+
 def test_a_new_multiplier_is_measured_alone(kind: Bench, run: Run) -> None:
     (block,) = blocks([unit(kind, run, (-1.0, 0.0, 1.0))], done_of(run, kind, 96, -1.0))
     assert [cell.multiplier for cell in block.cells] == [1.0]

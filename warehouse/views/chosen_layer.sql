@@ -1,6 +1,7 @@
 -- The layer that validation (where there is none, the test split: cross_fitted) chose for each run:
 -- that of its method, norm, operator and scope on the concept its vector was fitted on (on its own
--- dataset where it was fitted on none).
+-- dataset where it was fitted on none). An operator without a slope takes the layer of `add`, else of
+-- the first by name that has one (specs.operators.choosing).
 create view chosen_layer as
 select run_card.run_id, best_layer.layer, best_layer.cross_fitted
 from run_card
@@ -10,8 +11,12 @@ inner join best_layer
         and best_layer.dataset_id = coalesce(run_card.fit_dataset_ids[1], run_card.dataset_id)
         and best_layer.method = run_card.method
         and best_layer.norm = run_card.norm
-        and best_layer.operator = run_card.operator
-        and best_layer.scope = run_card.scope;
+        and (best_layer.operator = run_card.operator or not run_card.graded)
+        and best_layer.scope = run_card.scope
+qualify
+    row_number() over (
+        partition by run_card.run_id order by best_layer.operator <> 'add', best_layer.operator
+    ) = 1;
 
 -- The runs that an analysis is asked about, each with its chosen layer where only that is asked for
 -- (null elsewhere, which spares the choice): that of the experiments asked about where they agree on
