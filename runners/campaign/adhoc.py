@@ -43,6 +43,7 @@ class Request:
     save: str | None
     limit: int | None
     unfit_items: str | None
+    text_sets: tuple[str, ...] = ()
 
     def changes(self) -> dict[str, Any]:
         """Return the fields of an experiment that the options set."""
@@ -50,7 +51,7 @@ class Request:
             name: _distinct(getattr(self, name))
             for name in (
                 "concepts fit_concepts methods models fit_variants combinations variants scopes "
-                "norms splits resamples limit unfit_items"
+                "norms splits resamples limit unfit_items text_sets"
             ).split()
             if getattr(self, name) not in (None, ())
         }
