@@ -65,9 +65,7 @@ def reference_damages(
     return found
 
 
-def _logits(
-    loaded: LoadedModel, tokens: Sequence[int], layer: int | None, delta: Tensor
-) -> Tensor:
+def _logits(loaded: LoadedModel, tokens: Sequence[int], layer: int | None, delta: Tensor) -> Tensor:
     """Return the logits [tokens - 1, vocabulary] that tell every token but the first.
 
     In float32 the model's own; in half precision head and norm are float32, as on every path.
