@@ -105,7 +105,8 @@ def _refuse_not_finite(connection: duckdb.DuckDBPyConnection, relation: str) -> 
     ).fetchall()
     if found[0][0]:
         raise WarehouseRefused(
-            f"{relation}.{column} is not finite in {found[0][0]} rows, {name[:4]} {found[0][1]} first"
+            f"{relation}.{column} is not finite in {found[0][0]} rows, "
+            f"{name.removesuffix('_id')} {found[0][1]} first"
         )
 
 

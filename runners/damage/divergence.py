@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from runners.engine.answers import ROWS, Head
 
+Tell = Callable[[Tensor], Tensor]
+"""Returns of hidden states [N, d_model] their logits [N, tokens of a slice]."""
 VECTORS = 8
 """Steered passes that are compared with a position's unsteered logits while these are at hand."""
 
@@ -24,7 +27,7 @@ class Divergence(NamedTuple):
 
 
 def divergence(head: Head, before: Tensor, after: Tensor, tokens: Tensor) -> Divergence:
-    """Compare hidden states `before` [N, d_model] with `after` [n, N, d_model], after the final norm.
+    """Compare states `before` [N, d_model] with `after` [n, N, d_model], all past the final norm.
 
     `tokens` int64 [N] are the text's own next tokens. Logits are float32 and exist for at most ROWS
     positions and one slice of the vocabulary at a time: with logits a, b and their log totals A, B,
@@ -57,9 +60,8 @@ class _Slice(NamedTuple):
     """[n, N]: unsteered minus steered logit of the text's own token, 0 where it is elsewhere."""
 
 
-def _slice(tell: object, before: Tensor, after: Tensor, tokens: Tensor) -> _Slice:
+def _slice(tell: Tell, before: Tensor, after: Tensor, tokens: Tensor) -> _Slice:
     """Return what one slice says; `tokens` count from its first one."""
-    assert callable(tell)
     step = max(1, ROWS // min(len(after), VECTORS))
     columns = []
     for start in range(0, len(before), step):

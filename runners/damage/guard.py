@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from runners.damage.sweep import Damages, damage_sweep
@@ -66,8 +67,9 @@ def _fault(
 
     order = sorted(range(len(texts)), key=lambda i: len(texts[i].prompt))
     layers = sorted(births)
+    cells = product((order[-1], order[0]), (layers[0], layers[-1]))
     wrong = []
-    for i, layer in dict.fromkeys((i, n) for i in order[-1:] + order[:1] for n in layers[:1] + layers[-1:]):  # fmt: skip
+    for i, layer in dict.fromkeys(cells):
         row = len(births[layer]) - 1
         slow = reference_damage(loaded, texts[i].prompt, layer, births[layer][row])
         gaps = (

@@ -79,8 +79,9 @@ def measure_texts(block: TextBlock, sweep: DamageSweep, budget: Budget) -> dict[
 
 
 def blocks(units: Sequence[TextUnit], done: dict[tuple[object, ...], int]) -> list[TextBlock]:
-    """Return the blocks with something to measure; `done`: (run_id, layer, multiplier, block) ->
-    texts measured.
+    """Return the blocks with something to measure.
+
+    `done`: (run_id, layer, multiplier, block) -> texts measured.
     """
     from runners.damage.asked import cells
 

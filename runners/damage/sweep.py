@@ -1,4 +1,4 @@
-"""The damage sweep: every text once up to each layer, the blocks behind it again for each vector."""
+"""The damage sweep: a text once up to each layer, the blocks behind it again for each vector."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _replays(
     pairs = torch.cartesian_prod(torch.arange(batch), torch.arange(len(vectors)))
     for some in torch.split(pairs, max(1, max(FEWEST, tokens_per_pass) // length)):
         hidden = resume(loaded, prompts, kept, layer, some[:, 0], vectors[some[:, 1]])
-        for row in some[:, 0].unique().tolist():
+        for row in sorted(set(some[:, 0].tolist())):
             mine = some[:, 0] == row
             before = _told(kept.last[row], texts[row])
             after = _told(hidden[mine.to(hidden.device)], texts[row])

@@ -125,8 +125,10 @@ class Head:
         return torch.stack(totals).logsumexp(0)
 
     def slices(self) -> Iterator[tuple[int, Callable[[Tensor], Tensor]]]:
-        """Yield the vocabulary in slices that fit into memory: the first token of each, and what
-        tells of hidden states [N, d_model] their logits [N, tokens of the slice], N at most ROWS.
+        """Yield the vocabulary in slices that fit into memory.
+
+        Of each the first token, and what tells of hidden states [N, d_model], N at most ROWS, their
+        logits [N, tokens of the slice].
         """
         if not self.plain:
             yield 0, self._whole
