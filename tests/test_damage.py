@@ -62,6 +62,12 @@ def test_every_reported_vector_and_its_random_nulls_have_damage(folder: Path) ->
         ("mean_difference", "fitted", 3),
     }
     assert {row[3] for row in counts} == {-1.0, 1.0}
+    # Planted: the concept's direction is read where an answer is due, and nowhere in a text; a
+    # random direction of that length is read by everything.
+    largest = "select max(kl) from text_damage where role = 'fitted'"
+    smallest = "select min(kl) from text_damage where role = 'null'"
+    assert ask(folder, largest)[0][0] < 1e-5
+    assert ask(folder, smallest)[0][0] > 1e-3
     assert ask(folder, "select distinct n_tokens, scope, text_set from text_damage") == [
         (11, "all", "mine")
     ]

@@ -76,7 +76,8 @@ random_null as (
         count(*) as random_n,
         avg(over_texts.kl) as random_kl
     from asked
-    inner join companion_run on companion_run.run_id = asked.run_id and companion_run.kind = 'random'
+    inner join companion_run
+        on companion_run.run_id = asked.run_id and companion_run.kind = 'random'
     inner join over_texts on over_texts.run_id = companion_run.companion_run_id
     group by asked.run_id, over_texts.layer, over_texts.multiplier
 ),

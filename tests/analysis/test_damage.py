@@ -104,7 +104,6 @@ def test_random_nulls_stand_beside(ask: Ask, made: Synthetic, planted: Any) -> N
 
 def test_filters(ask: Ask) -> None:
     assert {row["fit_concept"] for row in ask("damage_curve", concept="concept1")} == {"concept1"}
-    assert ask("damage_curve", method="nothing") == []
     assert {row["layer"] for row in ask("damage_curve", layer="best")} == {1}
 
 

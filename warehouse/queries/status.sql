@@ -11,7 +11,8 @@ select
     sum(c.n_missing) as missing
 from coverage as c
 left join evaluation using (evaluation_id)
-left join shown_name as text_set on text_set.kind = 'text_set' and text_set.id = evaluation.text_set_id
+left join shown_name as text_set
+    on text_set.kind = 'text_set' and text_set.id = evaluation.text_set_id
 where is_asked(c.experiment, $experiments::varchar[])
 group by all
 order by all;
