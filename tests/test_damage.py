@@ -167,3 +167,14 @@ def test_check_finds_the_faults_of_a_text_set(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "there is no file" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_refuses_text_sets_before_it_begins(tmp_path: Path) -> None:
+    text_set(tmp_path, [])
+    asked = ("run", "--concept", "kind", "--model", "reference")
+    for name, fault in (("mien", "did you mean 'mine'"), ("mine", "no column 'words'")):
+        done = steerhouse("--specs", "specs", *asked, "--text-set", name, cwd=tmp_path)
+        assert done.returncode == 1
+        assert fault in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()

@@ -130,6 +130,7 @@ def _run_campaign(
 ) -> None:
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
+    text_units(campaign, [])  # refuses, before work starts, what the model cannot read
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
     step = Step(campaign, executor, options, execution, unfit)

@@ -11,12 +11,13 @@ from runners.damage.reference import reference_damages
 from runners.damage.sweep import damage_sweep
 from runners.engine import answers
 from runners.engine.answers import Head
-from runners.engine.selfcheck import tolerance
 from runners.models.architecture import parts
 from runners.prompts.positions import TokenisedItem
 from specs.faults import Refused
 from tests.runners.families import (
+    CONFIGS,
     LAYERS,
+    REPLAYED_CONFIGS,
     VOCABULARY,
     WIDTH,
     random_births,
@@ -34,11 +35,10 @@ TEXTS = [
 ]
 
 
-def held_equal(loaded, births=None, texts=TEXTS, tokens=64, allowed=None):
+def held_equal(loaded, births=None, texts=TEXTS, tokens=64, allowed=1e-5):
     births = random_births(loaded) if births is None else births
     fast = damage_sweep(loaded, texts, births, tokens)
     slow = reference_damages(loaded, texts, births, tokens)
-    allowed = tolerance(torch.float32, 10.0) if allowed is None else allowed
     torch.testing.assert_close(fast.cross_entropy, slow.cross_entropy, rtol=0, atol=allowed)
     for layer in births:
         torch.testing.assert_close(fast.kl[layer], slow.kl[layer], rtol=0, atol=allowed)
@@ -46,7 +46,17 @@ def held_equal(loaded, births=None, texts=TEXTS, tokens=64, allowed=None):
     return fast
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *FAMILIES,
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (*CONFIGS, *REPLAYED_CONFIGS)
+            if name not in FAMILIES
+        ),
+    ],
+)
 def test_equals_the_reference_on_texts_of_unequal_length(name):
     fast = held_equal(tiny(name))
     for layer in range(LAYERS):
