@@ -15,6 +15,7 @@ from analysis.catalog import checks
 from tests.analysis.conftest import rows
 from tests.command import steerhouse
 from tests.experiments import ask, quick
+from warehouse import queries
 from warehouse.connect import connect
 from warehouse.health import check as check_warehouse
 
@@ -94,8 +95,9 @@ def test_asked_again_nothing_is_done_and_nothing_is_missing(folder: Path) -> Non
     assert ask(
         folder, "select sum(n_missing), sum(n_asked) from coverage where split = 'text'"
     ) == [(0, 160)]
-    status = steerhouse("--home", "data", "status", cwd=folder).stdout
-    assert "damage on mine" in status
+    with connect(folder / "data") as connection:
+        status = queries.rows(connection, "status", experiments=None)
+    assert ("hurt", "reference", "damage on mine", 3, 160, 160, 0, 0) in status
 
 
 def test_the_analyses_answer_and_the_checks_find_nothing(folder: Path) -> None:
