@@ -52,6 +52,7 @@ def check_all(
     `names` limits the depth to some experiments with what they use, and concepts; none: all.
     """
     from builders.faults import faults as builder_faults
+    from builders.text_sets import text_set_faults
     from runners.models.model_faults import faults as model_faults
     from specs.catalog import open as open_catalog
 
@@ -79,6 +80,8 @@ def check_all(
             )
             faults += wrong
             unreachable += [Unreachable(kind, name, line) for line in unreached]
+    sets = _used(experiments, "text_sets", catalog) if names else catalog.names("text_sets")
+    faults += text_set_faults([catalog.get("text_sets", name) for name in sets])
     return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
 
 

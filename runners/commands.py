@@ -75,6 +75,7 @@ plugin_option = click.option(
 )
 @click.option("--nulls", type=click.IntRange(min=0), help="Null vectors of each kind.")
 @click.option("--resamples", type=click.IntRange(min=0), help="Bootstrap draws of each vector.")
+@click.option("--text-set", "text_sets", multiple=True, help="Damage is measured on its texts too.")
 @click.option("--save", metavar="NAME", help="Keep what was asked as an experiment of that name.")
 @click.option("--limit", type=click.IntRange(min=1), help="Evaluated items a split.")
 @click.option(

@@ -26,13 +26,18 @@ def tell(
     outcome: Outcome, experiment: str, settings: Settings, operators: Sequence[str] = ("add",)
 ) -> None:
     """Say what was measured, and how to look at it: slopes, effects where operators have none."""
-    if outcome.measured + outcome.unsteered + outcome.fitted == 0:
+    if outcome.measured + outcome.unsteered + outcome.fitted + outcome.damages == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
         where = settings.home / "warehouse.duckdb"
         say(
             f"{experiment}: {outcome.fitted} vector(s) fitted, {outcome.measured:,} measurements "
             f"and {outcome.unsteered:,} unsteered answers written to {where}"
+        )
+    if outcome.damages:
+        say(
+            f"{experiment}: {outcome.damages:,} damages of a text written; "
+            f"`steerhouse analyse damage_curve --experiment {experiment}` shows them"
         )
     for line in outcome.found:
         say(line)

@@ -93,6 +93,9 @@ class Experiment(Spec):
     """Vectors from bootstrap draws of the training questions, at the chosen layer."""
     splits: Some[Split] = ("validation", "test")
     """Splits that are evaluated."""
+    text_sets: Unique[Text] = ()
+    """Text set specs: on their texts the damage of every reported vector is measured, steered at
+    every position, with its random nulls beside. None: no damage is measured."""
     limit: int | None = Field(default=None, ge=1)
     """At most so many evaluated items a split, never training items."""
     unfit_items: Literal["refuse", "drop"] = "refuse"

@@ -20,6 +20,7 @@ NAMED_BY = {
     "methods": "methods",
     "fit_variants": "variants",
     "variants": "variants",
+    "text_sets": "text_sets",
 }
 """Fields of an experiment, and the kinds of spec that they name."""
 

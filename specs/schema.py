@@ -43,6 +43,7 @@ from specs.method import (
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.template import Template
+from specs.text_set import TextFile, TextSet
 from specs.variant import Turn, Variant
 
 __all__ = [
@@ -86,6 +87,8 @@ __all__ = [
     "Template",
     "TemplateSource",
     "Term",
+    "TextFile",
+    "TextSet",
     "Turn",
     "Variant",
     "VectorFile",
@@ -98,6 +101,7 @@ KINDS: dict[str, Any] = {
     "variants": Variant,
     "methods": Method,
     "models": Model,
+    "text_sets": TextSet,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

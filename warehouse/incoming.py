@@ -10,7 +10,12 @@ from warehouse.faults import WarehouseRefused
 from warehouse.file import first_line, literal
 from warehouse.relations import FIRST_WINS, GRAIN, KEYS
 
-_FINITE = {"measurement": "logit_diff", "baseline": "logit_diff"}
+_FINITE = {
+    "measurement": ("logit_diff", "item_id"),
+    "baseline": ("logit_diff", "item_id"),
+    "damage": ("kl", "text_id"),
+}
+"""Relation -> column that must be finite, and what a row is called by."""
 
 
 def take(
@@ -92,15 +97,16 @@ def _columns(names: tuple[str, ...]) -> str:
 
 
 def _refuse_not_finite(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
-    column = _FINITE.get(relation)
-    if column is None:
+    if relation not in _FINITE:
         return
+    column, name = _FINITE[relation]
     found = connection.execute(
-        f"select count(*), min(item_id) from incoming where not isfinite({column})"
+        f"select count(*), min({name}) from incoming where not isfinite({column})"
     ).fetchall()
     if found[0][0]:
         raise WarehouseRefused(
-            f"{relation}.{column} is not finite in {found[0][0]} rows, item {found[0][1]} first"
+            f"{relation}.{column} is not finite in {found[0][0]} rows, "
+            f"{name.removesuffix('_id')} {found[0][1]} first"
         )
 
 

@@ -28,6 +28,11 @@ KEYS: dict[str, tuple[str, ...]] = {
     "refused": ("evaluation_id", "item_id"),
     "run": ("run_id",),
     "measurement": ("run_id", "item_id", "layer", "multiplier"),
+    "text_set": ("text_set_id",),
+    "text": ("text_id",),
+    "text_set_text": ("text_set_id", "row"),
+    "text_baseline": ("evaluation_id", "text_id"),
+    "damage": ("run_id", "layer", "multiplier", "text_id"),
     "cell": ("run_id", "layer", "multiplier", "split", "block"),
     "experiment_run": ("experiment",),
     "verification": ("run_id", "item_id", "layer", "multiplier"),
@@ -38,7 +43,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 FIRST_WINS = frozenset(
     """
     variant item dataset_item name vector vector_fit vector_layer vector_direction
-    evaluation baseline run
+    evaluation baseline run text text_set_text text_baseline
     """.split()
 )
 """Relations whose existing row stays; the rows of the others are replaced."""

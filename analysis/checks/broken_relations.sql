@@ -31,6 +31,23 @@ named as (
     anti join variant using (variant_id)
     where variant_id is not null
     union all
+    select 'evaluation', evaluation_id, 'text_set', text_set_id
+    from evaluation
+    anti join text_set using (text_set_id)
+    where text_set_id is not null
+    union all
+    select distinct 'text_set_text', text_set_text.text_set_id, 'text', text_set_text.text_id
+    from text_set_text
+    anti join text using (text_id)
+    union all
+    select distinct 'damage', damage.run_id, 'run', damage.run_id
+    from damage
+    anti join run using (run_id)
+    union all
+    select distinct 'damage', damage.run_id, 'text', damage.text_id
+    from damage
+    anti join text using (text_id)
+    union all
     select 'variant', variant_id, 'dataset', dataset_id
     from variant
     anti join dataset using (dataset_id)

@@ -31,6 +31,10 @@ measured as (
             split_item.dataset_id = evaluation.dataset_id
             and split_item.item_id = measurement.item_id
     group by measurement.run_id, measurement.layer, measurement.multiplier, split_item.split
+    union all
+    select run_id, layer, multiplier, 'text', count(*)
+    from damage
+    group by run_id, layer, multiplier
 ),
 
 compared as (

@@ -131,6 +131,40 @@ repeated as (
     group by all
     having copies > 1
     union all
+    select 'text_set' as relation, text_set_id as key, count(*) as copies
+    from text_set
+    group by all
+    having copies > 1
+    union all
+    select 'text' as relation, text_id as key, count(*) as copies
+    from text
+    group by all
+    having copies > 1
+    union all
+    select
+        'text_set_text' as relation,
+        concat_ws(' / ', text_set_id, "row") as key,
+        count(*) as copies
+    from text_set_text
+    group by all
+    having copies > 1
+    union all
+    select
+        'text_baseline' as relation,
+        concat_ws(' / ', evaluation_id, text_id) as key,
+        count(*) as copies
+    from text_baseline
+    group by all
+    having copies > 1
+    union all
+    select
+        'damage' as relation,
+        concat_ws(' / ', run_id, layer, multiplier, text_id) as key,
+        count(*) as copies
+    from damage
+    group by all
+    having copies > 1
+    union all
     select 'execution' as relation, execution_id as key, count(*) as copies
     from execution
     group by all

@@ -20,6 +20,9 @@ bearer as (
     union all
     select 'method', vector_id
     from vector
+    union all
+    select 'text_set', text_set_id
+    from text_set
 ),
 
 judged as (

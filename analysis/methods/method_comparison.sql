@@ -28,6 +28,10 @@
 --   difference_low           lower end of its paired cluster-t interval by question
 --   difference_high          upper end
 --   p_holm                   its two-sided p after Holm's correction over this table
+--   kl                       damage: mean KL(unsteered || steered) of the next token over unrelated texts at
+--     multipliers -1 and 1, nats a token (docs/damage.md); null where no text set was measured
+--   cross_entropy_rise       mean rise of the texts' own cross-entropy there, nats a token
+--   steerability_per_nat     steerability / kl; null where kl is below 1e-6
 --   relative_length          length of the vector / mean length of the residual stream at its layer
 --   complete                 false where an asked measurement is missing
 -- further columns:
@@ -204,6 +208,18 @@ holm as (
     ))
 ),
 
+damage as (
+    select
+        vector_id,
+        operator,
+        layer,
+        avg(kl) as kl,
+        avg(cross_entropy_rise) as cross_entropy_rise
+    from text_damage
+    where abs(multiplier) = 1 and vector_id in (select vector_id from asked)
+    group by vector_id, operator, layer
+),
+
 missing as (
     from missing_of($experiment, $model, $concept, $method)
     where split = $split
@@ -228,6 +244,9 @@ select
     tested.difference - tested.t * tested.difference_error as difference_low,
     tested.difference + tested.t * tested.difference_error as difference_high,
     holm.p_holm,
+    damage.kl,
+    damage.cross_entropy_rise,
+    if(damage.kl >= 1e-6, means.steerability / damage.kl, null) as steerability_per_nat,
     vector_layer.length / nullif(vector_layer.residual_norm, 0) as relative_length,
     coalesce(missing.n_missing, 0) = 0 as complete,
     tested.p,
@@ -265,6 +284,11 @@ left join vector_direction as here
         and pair.reference_layer = means.layer
 left join vector_direction as there
     on there.vector_id = pair.reference_vector_id and there.layer = pair.reference_layer
+left join damage
+    on
+        damage.vector_id = asked.vector_id
+        and damage.operator = asked.operator
+        and damage.layer = means.layer
 left join missing on missing.run_id = means.run_id and missing.layer = means.layer
 order by
     asked.model, asked.concept, asked.variant, asked.fit_variant, asked.norm, asked.operator,

@@ -44,6 +44,7 @@ class Request:
     save: str | None
     limit: int | None
     unfit_items: str | None
+    text_sets: tuple[str, ...] = ()
 
     def changes(self) -> dict[str, Any]:
         """Return the fields of an experiment that the options set."""
@@ -51,7 +52,7 @@ class Request:
             name: _distinct(getattr(self, name))
             for name in (
                 "concepts fit_concepts methods models fit_variants combinations variants "
-                "operators scopes norms splits resamples limit unfit_items"
+                "operators scopes norms splits resamples limit unfit_items text_sets"
             ).split()
             if getattr(self, name) not in (None, ())
         }

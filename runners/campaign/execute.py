@@ -16,6 +16,8 @@ from runners.campaign.leftovers import remove_leftovers
 from runners.campaign.outcome import Options, Outcome
 from runners.campaign.step import Step, take_in
 from runners.console import say
+from runners.damage.asked import text_units
+from runners.damage.step import DamageStep, foreseen
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -120,28 +122,33 @@ def _run_model(
 
         executor = OnCluster(cluster, loaded, settings, options.tokens_per_batch)
     with closing(executor), closing(campaign):
-        _run_campaign(campaign, executor, options, outcome)
+        _run_campaign(campaign, executor, budgets, options, outcome)
 
 
 def _run_campaign(
-    campaign: Campaign, executor: Executor, options: Options, outcome: Outcome
+    campaign: Campaign, executor: Executor, budgets: Budgets, options: Options, outcome: Outcome
 ) -> None:
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
+    text_units(campaign, [])  # refuses, before work starts, what the model cannot read
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
     step = Step(campaign, executor, options, execution, unfit)
     units = swept = campaign.first_step()
     chosen: dict[str, Choice] = {}
+    texts = [] if campaign.chooses else text_units(campaign, units)
     name = "choosing layers on validation" if campaign.chooses else "sweep"
-    step.do(name, units, outcome, whole_plan=not campaign.chooses)
+    step.do(name, units, outcome, not campaign.chooses, texts)
     if campaign.chooses and not options.dry_run:
         chosen = choice.best(campaign)
         units = campaign.second_step({run: best.layer for run, best in chosen.items()})
-        swept = [*swept, *units]
-        step.do("reported sweep with nulls", units, outcome, whole_plan=True)
+        swept, texts = [*swept, *units], text_units(campaign, units)
+        step.do("reported sweep with nulls", units, outcome, True, texts)
     elif campaign.chooses:
         say("the reported sweep is planned once the layers are chosen")
+        for line in foreseen(campaign, units):
+            say(line)
+    DamageStep(campaign, budgets, options, execution).do(texts, outcome)
     if options.dry_run:
         return
     if options.verify:

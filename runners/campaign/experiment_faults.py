@@ -37,6 +37,7 @@ def faults(
         *_no_choice(experiment),
         *_no_letters(experiment, asked, catalog),
         *_plugins(experiment, asked, catalog, settings),
+        *_text_sets(experiment, catalog),
     ]
     for model in dict.fromkeys(c.model for c in asked):
         methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
@@ -102,6 +103,17 @@ def _plugins(
             except Refused as refused:
                 found += [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
     return found
+
+
+def _text_sets(experiment: Experiment, catalog: Catalog) -> list[str]:
+    """Return the text sets that nothing bears the name of, or that cannot be read."""
+    from builders.text_sets import text_set_faults
+
+    try:
+        names = catalog.resolve("text_sets", experiment.text_sets)
+        return text_set_faults([catalog.get("text_sets", name) for name in names])
+    except Refused as refused:
+        return [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
 
 
 def file_faults(

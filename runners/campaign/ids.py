@@ -37,6 +37,18 @@ def evaluation_id(model_id: str, dataset_id: str, variant_id: str, score: str) -
     )
 
 
+def text_evaluation_id(model_id: str, text_set_id: str, parameters: dict[str, Any]) -> str:
+    """Return the id of reading a text set by one model, with the parameters of how it is read."""
+    return identity(
+        "evaluation",
+        model_id=model_id,
+        text_set_id=text_set_id,
+        variant_id=None,
+        score="next_token",
+        parameters=parameters,
+    )
+
+
 def vector_id(
     model_id: str,
     method: str,

@@ -32,6 +32,8 @@ class Outcome:
     unsteered: int = 0
     """Items whose unsteered answer was measured for the first time."""
     fitted: int = 0
+    damages: int = 0
+    """Damages of a text, at a layer and multiplier of a run."""
     asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     """Rows of `experiment_run` so far."""
     found: list[str] = field(default_factory=list)

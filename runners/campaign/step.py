@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runners.campaign.executor import Executor, Result
     from runners.campaign.outcome import Options, Outcome
     from runners.campaign.work import Block
+    from runners.damage.asked import TextUnit
     from specs.settings import Settings
 
 
@@ -35,8 +36,15 @@ class Step:
     execution: dict[str, Any]
     unfit: Mapping[tuple[str, str], Mapping[str, str]]
 
-    def do(self, name: str, units: Sequence[Unit], outcome: Outcome, whole_plan: bool) -> None:
-        """Plan, measure and ingest one step."""
+    def do(
+        self,
+        name: str,
+        units: Sequence[Unit],
+        outcome: Outcome,
+        whole_plan: bool,
+        texts: Sequence[TextUnit] = (),
+    ) -> None:
+        """Plan, measure and ingest one step; `texts` are asked for with it, and measured later."""
         settings = self.campaign.settings
         done = work.done(settings.home, units)
         todo = work.blocks(units, done)
@@ -50,11 +58,11 @@ class Step:
             return
         experiment = self.campaign.experiment.name
         asked = (
-            wanted.whole(self.campaign, units, outcome)
+            wanted.whole(self.campaign, units, texts, outcome)
             if whole_plan
             else wanted.first(experiment, settings.home, units)
         )
-        self._stage_plan(units, asked, bool(todo))
+        self._stage_plan(units, texts, asked, bool(todo))
         with bar(sum(len(block.items) for block in todo)) as progress:
             for result in self.executor.measure(todo, progress.label):
                 stored = done.baselines.get(result.block.unit.evaluation_id, {})
@@ -141,7 +149,13 @@ class Step:
         key = f"{block.unit.evaluation_id}/{block.split}-{block.number:05d}"
         stage(self.campaign.settings.home, key, relations)
 
-    def _stage_plan(self, units: Sequence[Unit], asked: list[dict[str, Any]], works: bool) -> None:
+    def _stage_plan(
+        self,
+        units: Sequence[Unit],
+        texts: Sequence[TextUnit],
+        asked: list[dict[str, Any]],
+        works: bool,
+    ) -> None:
         """Stage what the numbers will be about, where the warehouse does not know it all.
 
         Where there is work its execution is staged first: a finished block must not name an
@@ -152,7 +166,7 @@ class Step:
         from warehouse.staged import stage
 
         home = self.campaign.settings.home
-        relations = about(self.campaign, units, self.unfit)
+        relations = about(self.campaign, units, self.unfit, texts)
         if asked:
             relations["experiment_run"] = arrow_table("experiment_run", asked)
         if works or is_new(home, relations):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from runners.campaign.asked import Unit
     from runners.campaign.campaign import Campaign
     from runners.campaign.outcome import Outcome
+    from runners.damage.asked import TextUnit
 
 
 def first(experiment: str, home: Path, units: Sequence[Unit]) -> list[dict[str, Any]]:
@@ -24,7 +25,9 @@ def first(experiment: str, home: Path, units: Sequence[Unit]) -> list[dict[str, 
     return rows(experiment, units)
 
 
-def whole(campaign: Campaign, units: Sequence[Unit], outcome: Outcome) -> list[dict[str, Any]]:
+def whole(
+    campaign: Campaign, units: Sequence[Unit], texts: Sequence[TextUnit], outcome: Outcome
+) -> list[dict[str, Any]]:
     """Return all that the experiment asks, its other models included: it is replaced whole.
 
     Models whose turn comes later keep what they were asked before; the last one drops the rest.
@@ -34,7 +37,8 @@ def whole(campaign: Campaign, units: Sequence[Unit], outcome: Outcome) -> list[d
     from warehouse.relations import arrow_schema
 
     experiment, home = campaign.experiment.name, campaign.settings.home
-    for row in rows(experiment, units):
+    of_texts = [row for unit in texts for row in unit.rows(experiment)]
+    for row in [*rows(experiment, units), *of_texts]:
         key = (row["run_id"], row["split"], row["layer"], row["multiplier"])
         outcome.asked.setdefault(key, row)
     asked = list(outcome.asked.values())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -117,20 +118,26 @@ class Head:
 
     def log_total(self, hidden: Tensor) -> Tensor:
         """Return log of the summed exponentials [N] over the whole vocabulary."""
+        totals = [
+            torch.cat([tell(part).logsumexp(-1) for part in torch.split(hidden, ROWS)])
+            for _, tell in self.slices()
+        ]
+        return torch.stack(totals).logsumexp(0)
+
+    def slices(self) -> Iterator[tuple[int, Callable[[Tensor], Tensor]]]:
+        """Yield the vocabulary in slices that fit into memory.
+
+        Of each the first token, and what tells of hidden states [N, d_model], N at most ROWS, their
+        logits [N, tokens of the slice].
+        """
         if not self.plain:
-            found = [self._whole(part).logsumexp(-1) for part in torch.split(hidden, ROWS)]
-            return torch.cat(found)
+            yield 0, self._whole
+            return
         size = len(self.weight)
         step = size if self.weight.dtype == self.dtype else VOCABULARY
-        slices = [slice(start, start + step) for start in range(0, size, step)]
-        totals = []
-        for rows in slices:
-            swapped = self._rows(rows)
-            parts_of = [
-                self._call(part, swapped).logsumexp(-1) for part in torch.split(hidden, ROWS)
-            ]
-            totals.append(torch.cat(parts_of))
-        return torch.stack(totals).logsumexp(0)
+        for start in range(0, size, step):
+            swapped = self._rows(slice(start, start + step))
+            yield start, functools.partial(self._call, swapped=swapped)
 
     def _rows(self, rows: Tensor | slice) -> dict[str, Tensor]:
         """Return the head's parameters with only `rows` of the vocabulary."""

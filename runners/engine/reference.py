@@ -144,7 +144,7 @@ def _steering(
     def steer(_module: Any, _args: Any, output: Any) -> Any:
         hidden = output[0] if isinstance(output, tuple) else output
         steered = hidden.clone()
-        steered[:, where] = _edited(hidden[:, where], edit)
+        steered[:, where] = edited(hidden[:, where], edit)
         return (steered, *output[1:]) if isinstance(output, tuple) else steered
 
     handle = parts(loaded.model).blocks[layer].register_forward_hook(steer)
@@ -154,7 +154,7 @@ def _steering(
         handle.remove()
 
 
-def _edited(hidden: Tensor, edit: Tensor | Edit) -> Tensor:
+def edited(hidden: Tensor, edit: Tensor | Edit) -> Tensor:
     """Return what an operator makes of hidden states [1, T, d_model], as `specs.operators` has it.
 
     What is not simply added is computed in float64, where the device has it.

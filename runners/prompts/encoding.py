@@ -33,6 +33,16 @@ def encode(
     return [_one_bos([*added, *ids], tokenizer.bos_token_id) for ids in bare]
 
 
+def encode_plain(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token ids of texts that are no prompts: of a chat model too without its template.
+
+    What the tokenizer puts before a text stands there, at most one BOS; nothing stands behind.
+    """
+    added = _added_before(tokenizer)
+    bare = _ids(tokenizer, list(texts), False) if texts else []
+    return [_one_bos([*added, *ids], tokenizer.bos_token_id) for ids in bare]
+
+
 def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str], special: bool) -> list[list[int]]:
     found: list[list[int]] = tokenizer(
         texts,

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.run import answer
 from tests.analysis.synthetic import fill
+from tests.analysis.synthetic_damage import fill_damage
 from tests.analysis.truth import Shape, Synthetic
 from warehouse import migrate
 
@@ -22,7 +23,9 @@ def made_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Synthetic
     home = tmp_path_factory.mktemp("made")
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         migrate.apply(connection)
-        return home, fill(connection, Shape())
+        made = fill(connection, Shape())
+        fill_damage(connection, made)
+        return home, made
 
 
 @pytest.fixture(scope="session")

@@ -111,4 +111,5 @@ GOOD: dict[str, dict[str, Any]] = {
         "models": ["a"], "concepts": ["b"], "layers": [1], "multipliers": [1.0], "nulls": {},
         "include": [{"model": "a"}],
     },
+    "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
 }  # fmt: skip

@@ -147,7 +147,7 @@ def test_relations_and_columns_of_a_later_code_are_refused(world: Any, tmp_path:
     import pyarrow.parquet as pq
 
     for name, table in {
-        "x": pa.table({"damage": [{"run_id": "r"}]}),
+        "x": pa.table({"rollout": [{"run_id": "r"}]}),
         "y": pa.table({"name": [{"kind": "k", "id": "i", "name": "n", "colour": "red"}]}),
     }.items():
         pq.write_table(table, tmp_path / name)
@@ -156,7 +156,7 @@ def test_relations_and_columns_of_a_later_code_are_refused(world: Any, tmp_path:
         target.parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).rename(target)
     x, y = sorted(ingest(world.home).refused)
-    assert "holds damage, which this steerhouse does not know" in x
+    assert "holds rollout, which this steerhouse does not know" in x
     assert "colour" in y
 
 

@@ -33,6 +33,14 @@ comment on table refused is
 'Items that cannot be measured under an evaluation. One row per evaluation_id, item_id.';
 comment on table run is
 'One vector, operator and scope on one evaluation. One row per run_id; layers and multipliers added later join it.';
+comment on table text_set is 'Texts on which damage is measured. One row per text_set_id.';
+comment on table text is 'The texts themselves. One row per text_id.';
+comment on table text_set_text is
+'Which text stands in which row of a text set. One row per text_set_id, row.';
+comment on table text_baseline is
+'What a text costs a model unsteered. One row per evaluation_id, text_id.';
+comment on table damage is
+'What steering at every position does to a text. One row per run_id, layer, multiplier, text_id.';
 comment on column run.parameters is 'Parameters of the operator as canonical JSON';
 comment on table measurement is
 'Steered answers, the facts that everything is computed from. One row per run_id, item_id, layer, multiplier.';

@@ -93,3 +93,6 @@ comment on column vector_geometry.n_items is 'Training items used';
 comment on column vector_geometry.n_questions is 'Training questions used';
 comment on column vector_geometry.layer is
 '0-based decoder block whose output was read, and is steered';
+comment on view text_damage is
+'What steering at every position does to texts that are not about any concept, with everything known about the run. One row per run_id, layer, multiplier, text_id.';
+comment on column text_damage.layer is '0-based decoder block whose output is steered';

@@ -7,6 +7,14 @@ select 'measurement without its item', count(*)
 from measurement
 anti join item using (item_id)
 union all
+select 'damage without its run', count(*)
+from damage
+anti join run using (run_id)
+union all
+select 'damage without its text', count(*)
+from damage
+anti join text using (text_id)
+union all
 select 'cell without its run', count(*)
 from cell
 anti join run using (run_id)
@@ -31,6 +39,15 @@ select 'evaluation without its dataset', count(*)
 from evaluation
 anti join dataset using (dataset_id)
 where evaluation.dataset_id is not null
+union all
+select 'evaluation without its text set', count(*)
+from evaluation
+anti join text_set using (text_set_id)
+where evaluation.text_set_id is not null
+union all
+select 'text set row without its text', count(*)
+from text_set_text
+anti join text using (text_id)
 union all
 select 'dataset row without its item', count(*)
 from dataset_item

@@ -2,6 +2,7 @@
 -- that no run needs any more. What was asked (models, datasets, items) stays, and so does the diary
 -- of executions.
 delete from measurement where run_id in (select run_id from forgotten);
+delete from damage where run_id in (select run_id from forgotten);
 delete from cell where run_id in (select run_id from forgotten);
 delete from verification where run_id in (select run_id from forgotten);
 delete from experiment_run where run_id in (select run_id from forgotten);
@@ -19,6 +20,7 @@ from candidate
 where evaluation_id not in (select evaluation_id from run);
 
 delete from baseline where evaluation_id in (select evaluation_id from lost_evaluation);
+delete from text_baseline where evaluation_id in (select evaluation_id from lost_evaluation);
 delete from refused where evaluation_id in (select evaluation_id from lost_evaluation);
 delete from evaluation where evaluation_id in (select evaluation_id from lost_evaluation);
 

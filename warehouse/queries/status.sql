@@ -3,13 +3,16 @@
 select
     c.experiment,
     c.model,
-    c.concept,
+    coalesce(c.concept, 'damage on ' || text_set.name) as concept,
     count(distinct c.run_id) as runs,
     sum(c.n_asked) as asked,
     sum(c.n_measured) as measured,
     sum(c.n_refused) as refused,
     sum(c.n_missing) as missing
 from coverage as c
+left join evaluation using (evaluation_id)
+left join shown_name as text_set
+    on text_set.kind = 'text_set' and text_set.id = evaluation.text_set_id
 where is_asked(c.experiment, $experiments::varchar[])
 group by all
 order by all;

@@ -13,6 +13,11 @@ with steered as (
             split_item.dataset_id = evaluation.dataset_id
             and split_item.item_id = measurement.item_id
     group by measurement.run_id, split_item.split, measurement.layer, measurement.multiplier
+    union all
+    -- the texts of a text set are one split
+    select run_id, 'text', layer, multiplier, count(*)
+    from damage
+    group by run_id, layer, multiplier
 ),
 
 unsteered as (

@@ -1,0 +1,167 @@
+"""The damage step of a campaign: plan, measure what is missing block by block, stage, ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runners.campaign.execution import now
+from runners.campaign.step import take_in
+from runners.console import bar, say
+from runners.damage.asked import NULL, SPLIT, cells, text_units
+from runners.damage.measure import TextBlock, blocks, measure_texts
+from specs.faults import Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from runners.campaign.asked import Unit
+    from runners.campaign.budgets import Budgets
+    from runners.campaign.campaign import Campaign
+    from runners.campaign.outcome import Options, Outcome
+    from runners.damage.asked import TextUnit
+    from runners.damage.sweep import DamageSweep
+
+
+@dataclass
+class DamageStep:
+    """What the blocks of one model's text sets share."""
+
+    campaign: Campaign
+    budgets: Budgets
+    options: Options
+    execution: dict[str, Any]
+
+    def do(self, units: Sequence[TextUnit], outcome: Outcome) -> None:
+        """Measure the damage that the warehouse lacks; what it is about is staged already.
+
+        Raises:
+            Refused: what was measured did not all arrive in the warehouse.
+        """
+        home = self.campaign.settings.home
+        todo = blocks(units, finished(home, units))
+        for line in describe(self.campaign.loaded.spec.name, units, todo):
+            say(line)
+        if self.options.dry_run or not todo:
+            return
+        self._stage("execution", {}, self.execution)
+        with bar(sum(len(block.texts) for block in todo)) as progress:
+            sweeps: dict[str, DamageSweep] = {}
+            for block in todo:
+                progress.label(block.unit.label)
+                sweep = sweeps.setdefault(block.unit.evaluation_id, self._sweep(block.unit.label))
+                budget = self.budgets.at(block.place, block.number)
+                self._keep(block, measure_texts(block, sweep, budget), outcome)
+                progress.advance(len(block.texts))
+        self._stage("execution", {}, {**self.execution, "finished_at": now()})
+        if take_in(self.campaign.settings) and (left := blocks(units, finished(home, units))):
+            raise Refused(
+                f"damage: {len(left)} block(s) did not arrive in the warehouse, for their staged "
+                f"files were damaged (kept in {home / 'staged'}/refused); run the same command "
+                "again, it measures what is missing"
+            )
+
+    def _sweep(self, label: str) -> DamageSweep:
+        if self.options.engine == "reference":
+            from runners.damage.reference import reference_damages
+
+            return reference_damages
+        from runners.damage.guard import GuardedDamage
+
+        return GuardedDamage(label, say)
+
+    def _keep(self, block: TextBlock, found: dict[str, pa.Table], outcome: Outcome) -> None:
+        """Stage one measured block, and count it."""
+        from warehouse.relations import arrow_table
+
+        rows = [
+            {
+                "run_id": cell.run.run_id,
+                "layer": cell.layer,
+                "multiplier": cell.multiplier,
+                "split": SPLIT,
+                "block": block.number,
+                "n_items": len(block.texts),
+                "execution_id": self.execution["execution_id"],
+            }
+            for cell in block.cells
+        ]
+        key = f"{block.place}-{block.number:05d}"
+        self._stage(key, {**found, "cell": arrow_table("cell", rows)})
+        outcome.damages += found["damage"].num_rows
+
+    def _stage(
+        self, key: str, tables: Mapping[str, pa.Table], execution: dict[str, Any] | None = None
+    ) -> None:
+        from warehouse.relations import arrow_table
+        from warehouse.staged import stage
+
+        relations = dict(tables)
+        if execution:
+            relations["execution"] = arrow_table("execution", [execution])
+        stage(self.campaign.settings.home, key, relations)
+
+
+def finished(home: Path, units: Sequence[TextUnit]) -> dict[tuple[object, ...], int]:
+    """Return (run_id, layer, multiplier, block) -> texts measured, as the warehouse has it."""
+    from warehouse import queries
+    from warehouse.connect import connect
+
+    if not (home / "warehouse.duckdb").exists():
+        return {}
+    runs = sorted({one.run.run_id for unit in units for one in unit.asked})
+    with connect(home) as connection:
+        rows = queries.rows(connection, "finished_cells", run_ids=runs, split=SPLIT)
+    return {tuple(key): n_items for *key, n_items in rows}
+
+
+def describe(model: str, units: Sequence[TextUnit], todo: Sequence[TextBlock]) -> list[str]:
+    """Return the plan as lines."""
+    from runners.campaign.estimate import block_weights, duration, head_weights, tokens_per_second
+
+    if not units:
+        return []
+    texts = sum(len(unit.tokenised.texts) for unit in units)
+    asked = sum(len(unit.tokenised.texts) * len(cells(unit)) for unit in units)
+    missing = sum(len(block.texts) * len(block.cells) for block in todo)
+    lines = [
+        f"{model}: damage on {texts:,} text(s) of {len(units)} set(s), {asked:,} asked, "
+        f"{asked - missing:,} already there, {missing:,} to measure"
+    ]
+    for unit in units:
+        if n_cut := unit.tokenised.n_cut:
+            name = unit.tokenised.read.spec.name
+            lines.append(f"  of {n_cut} text(s) of {name} only the beginning is read (max_tokens)")
+    if todo:
+        loaded = todo[0].unit.loaded
+        weights, head = block_weights(loaded), head_weights(loaded)
+        whole = sum(block.tokens() for block in todo)
+        again = sum(block.replayed() for block in todo)
+        work = whole + again + sum(block.unembedded() for block in todo) * head / weights
+        lines.append(
+            f"  {whole:,} tokens, replays worth {again:,.0f} more, {2 * weights * work:.2g} FLOP, "
+            f"about {duration(work / tokens_per_second(loaded))} at the speed of a short trial"
+        )
+    return lines
+
+
+def foreseen(campaign: Campaign, units: Sequence[Unit]) -> list[str]:
+    """Return, as a line, what damage will be asked for once the layers are chosen."""
+    experiment = campaign.experiment
+    if not experiment.text_sets:
+        return []
+    vectors: dict[tuple[str, str], set[int]] = {}
+    for one in (one for unit in units for one in unit.asked):
+        vectors.setdefault((one.run.vector.vector_id, one.run.operator), set()).add(one.layer)
+    swept = sum(1 if experiment.layers == "best" else len(layers) for layers in vectors.values())
+    swept += experiment.nulls.random * len(vectors)
+    multipliers = len([m for m in experiment.multipliers if m != 0])
+    texts = sum(len(unit.tokenised.texts) for unit in text_units(campaign, []))
+    return [
+        f"{campaign.loaded.spec.name}: damage on {texts:,} text(s), about "
+        f"{texts * swept * multipliers:,} to ask for ({swept} vectors at a layer, {NULL} nulls "
+        f"included, x {multipliers} multipliers), once the layers are chosen"
+    ]
