@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
@@ -35,13 +36,15 @@ def steerhouse(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @functools.cache
 def _server() -> subprocess.Popen[str]:
     """Start `tests.warm`, which ends with this process."""
-    return subprocess.Popen(
+    server = subprocess.Popen(
         [sys.executable, "-m", "tests.warm"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     )
+    atexit.register(server.communicate)  # closes its input, and waits
+    return server
 
 
 def console_script(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

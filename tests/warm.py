@@ -15,9 +15,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pkgutil
 import sys
 
-from steerhouse import VERBS, main as command
+from steerhouse import main as command
 
 HEAVY = (
     "torch",
@@ -36,8 +37,8 @@ HEAVY = (
     "scipy.special",
     "sklearn.linear_model",
     "sympy",
-    *(verb.module for verb in VERBS.values()),
 )
+ROOMS = ("specs", "builders", "warehouse", "runners", "analysis")
 
 
 def serve() -> bool:
@@ -67,7 +68,9 @@ def become(args: list[str], cwd: str, env: dict[str, str], out: str, err: str) -
 
 
 def main() -> None:
-    for name in HEAVY:
+    rooms = [importlib.import_module(name) for name in ROOMS]
+    walked = (pkgutil.walk_packages(room.__path__, f"{room.__name__}.") for room in rooms)
+    for name in (*HEAVY, *(module.name for modules in walked for module in modules)):
         importlib.import_module(name)
     if serve():
         command()
