@@ -7,8 +7,6 @@ vector model|fit_concept|fit_variant|method|number, run vector>concept/variant.
 
 from __future__ import annotations
 
-import functools
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from warehouse import migrate
+from tests.empty_warehouse import place
 
 STATEMENTS = Path(__file__).with_name("tables.sql").read_text(encoding="utf-8")
 
@@ -78,16 +76,9 @@ def words(prefix: str, numbers: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a new warehouse: a copy of an empty one, whose views take long to define."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = shutil.copy(Path(_empty().name) / "warehouse.duckdb", folder)
-        with duckdb.connect(str(path)) as connection:
-            yield connection
-
-
-@functools.cache
-def _empty() -> tempfile.TemporaryDirectory[str]:
-    folder = tempfile.TemporaryDirectory()
-    with duckdb.connect(str(Path(folder.name) / "warehouse.duckdb")) as connection:
-        migrate.apply(connection)
-    return folder
+    """Yield a new, empty warehouse."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        duckdb.connect(str(place(Path(folder)))) as connection,
+    ):
+        yield connection
