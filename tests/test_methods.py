@@ -128,7 +128,7 @@ def test_two_packages_with_a_plugin_of_one_name_are_refused(tmp_path: Path) -> N
 
     for package in ("one_pack", "other_pack"):
         installed(tmp_path / "site", package, "clash")
-    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "methods").mkdir(parents=True)
     path = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
     done = console_script(*ASKED, "--method", "clash", cwd=tmp_path, PYTHONPATH=path)
     refused(done, "plugin clash: named by 2")
