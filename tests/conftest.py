@@ -9,6 +9,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no network at test time
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# A process for each core: with more threads than that, torch's would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from tests.command import steerhouse
+from tests.empty_warehouse import place
 
 
 def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
@@ -20,4 +21,5 @@ def quick(folder: Path, name: str, text: str, *more: str) -> Any:
     path = folder / "specs" / "experiments" / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("models: [reference]\nconcepts: [kind]\nmultipliers: [-1, 0, 1]\n" + text)
+    place(folder / "data")
     return steerhouse("--specs", "specs", "--home", "data", "run", name, *more, cwd=folder)

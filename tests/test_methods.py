@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from tests.command import steerhouse
+from tests.command import console_script, steerhouse
 
 DOCS = Path(__file__).parents[1] / "docs" / "methods.md"
 SMALL = ("--model", "reference", "--layers", "3", "--multipliers", "-1,1", "--limit", "8")
+ASKED = ("--specs", "specs", "run", "--concept", "kind", *SMALL)
 SHIPPED = (
     "mean_difference",
     "mean_difference_no_letter",
@@ -105,7 +108,6 @@ def test_changed_code_makes_new_vectors(docs: Path) -> None:
         (("--plugin", "shape.py", "--method", "shape"), "returned shape [48, 128]"),
         (("--plugin", "pca.py", "--method", "pca"), "is a method of that name"),
         (("--method", "lost"), "plugin nowhere: nothing bears this name"),
-        (("--method", "clash"), "plugin clash: named by 2"),
         (("--method", "tapped"), "unknown method 'tapped'"),
         (("--method", "pca", "--combination", "mean"), "name more variants in fit_variants"),
     ],
@@ -113,24 +115,30 @@ def test_changed_code_makes_new_vectors(docs: Path) -> None:
 def test_bad_plugins_are_one_line_and_exit_code_1(
     args: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
-    from tests.runners.test_plugins import installed
-
     for name, text in {
         "bad": "def fit(p, n):\n    return 1 / 0\n",
         "shape": "def fit(p, n):\n    return p - n\n",
         "pca": "def fit(p, n):\n    return p[0]\n",
     }.items():
         (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "specs" / "methods").mkdir(parents=True)
+    (tmp_path / "specs" / "methods" / "lost.yaml").write_text("kind: plugin\nplugin: nowhere\n")
+    refused(steerhouse(*ASKED, *args, cwd=tmp_path), message)
+
+
+def test_two_packages_with_a_plugin_of_one_name_are_refused(tmp_path: Path) -> None:
+    from tests.runners.test_plugins import installed
+
     for package in ("one_pack", "other_pack"):
         installed(tmp_path / "site", package, "clash")
     (tmp_path / "specs" / "methods").mkdir(parents=True)
-    (tmp_path / "specs" / "methods" / "lost.yaml").write_text("kind: plugin\nplugin: nowhere\n")
-    import os
-
     path = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
-    done = steerhouse(
-        "--specs", "specs", "run", "--concept", "kind", *SMALL, *args, cwd=tmp_path, PYTHONPATH=path
-    )
+    done = console_script(*ASKED, "--method", "clash", cwd=tmp_path, PYTHONPATH=path)
+    refused(done, "plugin clash: named by 2")
+
+
+def refused(done: subprocess.CompletedProcess[str], message: str) -> None:
+    """Hold that a command ended with one line that says this."""
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error")]

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.command import STEERHOUSE, cpu_seconds, steerhouse
+from tests.command import STEERHOUSE, console_script, cpu_seconds, steerhouse
 
 FACTS = {
     "measurement": "select * from measurement order by all",
@@ -39,7 +39,7 @@ def write_experiment(folder: Path, layers: str, multipliers: str) -> None:
 
 
 def run_small(folder: Path, home: str) -> subprocess.CompletedProcess[str]:
-    return steerhouse("--specs", "specs", "--home", home, "run", "small", cwd=folder)
+    return console_script("--specs", "specs", "--home", home, "run", "small", cwd=folder)
 
 
 def rows(home: Path, relation: str) -> list[tuple[object, ...]]:
@@ -183,7 +183,7 @@ def test_the_reference_engine_gives_the_same_rows(folder: Path) -> None:
     ask = ("--specs", "specs", "run", "--concept", "kind", "--model", "reference")
     how = ("--layers", "3", "--multipliers", "1", "--limit", "6", "--split", "test")
     for home, engine in (("fast", "fast"), ("slow", "reference")):
-        done = steerhouse(*ask, *how, "--home", home, "--engine", engine, cwd=folder)
+        done = console_script(*ask, *how, "--home", home, "--engine", engine, cwd=folder)
         assert done.returncode == 0, done.stderr
     fast, slow = rows(folder / "fast", "measurement"), rows(folder / "slow", "measurement")
     assert [row[:4] for row in fast] == [row[:4] for row in slow]

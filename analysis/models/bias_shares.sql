@@ -19,7 +19,7 @@ judged as (
         families.q,
         case
             when undetermined is not null then undetermined
-            when p >= 1 - $confidence then 'p is not below ' || round(1 - $confidence, 6)
+            when p >= round(1 - $confidence, 9) then 'p is not below ' || round(1 - $confidence, 6)
             when standard_error is null then 'one question'
             when adjusted <= 0 then 'adjusted is not above 0'
         end as no_interval

@@ -14,9 +14,8 @@ import duckdb
 import numpy as np
 
 from analysis.models.share_moments import Corners, order_free, sequential, shares
-from analysis.run import answer
-from tests.analysis.bias_tables import Table, fill
-from warehouse import migrate
+from tests.analysis.bias_tables import Table, warehouse
+from tests.analysis.conftest import rows
 
 PER_CONCEPT = 50
 """Tables that share their questions, and so the exchanges behind their p."""
@@ -173,13 +172,6 @@ class Row(NamedTuple):
     """Share of tables with p < .05, NaN without a p."""
 
 
-def warehouse(tables: list[Table]) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    migrate.apply(connection)
-    fill(connection, tables)
-    return connection
-
-
 def tables(model: Model, n: int) -> list[Table]:
     """Return n tables of slopes, PER_CONCEPT of them to a concept."""
     found = []
@@ -188,11 +180,6 @@ def tables(model: Model, n: int) -> list[Table]:
         name = f"{model.name} {number}"
         found.append(Table(name, *model.design(), slopes, baseline=np.zeros(len(slopes))))
     return found
-
-
-def rows(connection: duckdb.DuckDBPyConnection, name: str, **given: str) -> list[dict[str, Any]]:
-    relation = answer(connection, name, given)
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 
 def judged(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from tests.analysis.coverage_rows import Row, covered, rejected, warehouse
+from tests.analysis.coverage_rows import Row, covered, rejected
+from tests.analysis.tables import warehouse
 
 QUERY = """
 from correlations(

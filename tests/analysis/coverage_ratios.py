@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.analysis.coverage_rows import Row, asked, covered, rejected, warehouse
-from tests.analysis.tables import fill, words
+from tests.analysis.coverage_rows import Row, asked, covered, rejected
+from tests.analysis.tables import fill, warehouse, words
 
 
 @dataclass(frozen=True)

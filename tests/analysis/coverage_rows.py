@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +9,6 @@ import duckdb
 import numpy as np
 
 from analysis.run import answer
-from warehouse import migrate
 
 
 @dataclass(frozen=True)
@@ -26,13 +23,6 @@ class Row:
     """Share of these whose interval holds the truth; under a null, whose p is at most .05."""
     kind: str
     """`interior`, `edge`, `fraction` or `null`."""
-
-
-@contextmanager
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        migrate.apply(connection)
-        yield connection
 
 
 def asked(connection: duckdb.DuckDBPyConnection, name: str, **given: str) -> dict[str, np.ndarray]:

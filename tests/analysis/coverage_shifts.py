@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.models.predicted_reliability import permuted
-from tests.analysis.coverage_rows import Row, asked, covered, rejected, warehouse
-from tests.analysis.tables import fill, words
+from tests.analysis.coverage_rows import Row, asked, covered, rejected
+from tests.analysis.tables import fill, warehouse, words
 
 
 def distances(tables: int) -> list[Row]:

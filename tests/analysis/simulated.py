@@ -6,12 +6,9 @@ whatever else an analysis looks at (places, answers, splits, label confidence) i
 
 from __future__ import annotations
 
-import itertools
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -19,7 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.run import answer
-from warehouse import migrate
+from tests.analysis import tables
+
+AT_ONCE = 400_000
+"""Rows that are written at a time, for the memory's sake."""
 
 
 class Vector(NamedTuple):
@@ -53,114 +53,73 @@ class Family:
     def shape(self) -> tuple[int, int]:
         return next(iter(self.slopes.values())).shape[-2:]
 
-    def of_items(self, values: Any, default: Any) -> np.ndarray:
-        """Return one value for each table and item, flat."""
-        given = np.full(self.shape, default) if values is None else np.asarray(values)
-        return np.broadcast_to(given, self.shape).reshape(-1)
-
-
-def _ids(*parts: np.ndarray | str) -> np.ndarray:
-    found: Any = ""
-    for part in parts:
-        found = np.char.add(
-            np.char.add(found, "/"), np.asarray(str(part) if part is None else part).astype(str)
-        )
-    return np.asarray(found)
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection, relation: str, columns: dict[str, Any], n: int
-) -> None:
-    whole = {
-        name: values if isinstance(values, np.ndarray | pa.Array) else pa.array([values] * n)
-        for name, values in columns.items()
-    }
-    written = pa.table(whole)  # noqa: F841, DuckDB reads it by name
-    connection.execute(f"insert into {relation} by name select * from written")
+    def of_items(self) -> dict[str, np.ndarray]:
+        """Return the columns of items, each [tables, items]."""
+        given = {
+            "question": self.question,
+            "item": np.arange(self.shape[1]),
+            "positive_option": self.positive_option,
+            "positive_answer": None if self.answer is None else np.array(self.answer, object),
+            "label_confidence": self.label_confidence,
+            "in_train": self.leaked,
+        }
+        return {
+            name: np.broadcast_to(values, self.shape)
+            for name, values in given.items()
+            if values is not None
+        }
 
 
 def write(connection: duckdb.DuckDBPyConnection, family: Family) -> None:
-    """Write every table of the family: dataset, items, vectors, runs and measurements."""
-    tables, per_table = family.shape
-    table = np.repeat(np.arange(tables), per_table)
-    concept = _ids(family.name, np.arange(tables))
-    item = _ids(family.name, table, np.tile(np.arange(per_table), tables))
-    question = _ids(family.name, table, family.of_items(family.question, 0))
-    _datasets(connection, family, concept)
-    _items(connection, family, concept[table], item, question)
-    _vectors(connection, family, concept)
-    baseline = {"evaluation_id": concept[table], "item_id": item, "logit_diff": 0.0}
-    _insert(
-        connection, "baseline", {**baseline, "answer_logmass": family.answer_logmass}, item.size
+    """Write every table of the family, AT_ONCE rows at a time."""
+    slopes = {vector: values.reshape(-1, *family.shape) for vector, values in family.slopes.items()}
+    per_table = sum(len(layers) for layers in slopes.values()) * family.shape[1]
+    columns, step = family.of_items(), max(1, AT_ONCE // per_table)
+    for start in range(0, family.shape[0], step):
+        here = slice(start, start + step)
+        parts = [
+            _part(family, columns, here, vector, layer, values[here])
+            for vector, layers in slopes.items()
+            for layer, values in enumerate(layers)
+        ]
+        whole = pa.concat_tables(parts)
+        tables.fill(
+            connection, family.multipliers, **dict(zip(whole.column_names, whole, strict=True))
+        )
+
+
+def _part(
+    family: Family, columns: dict[str, np.ndarray], here: slice, vector: Vector, layer: int,
+    values: np.ndarray,
+) -> pa.Table:  # fmt: skip
+    """Return the rows of one vector at one layer."""
+    names = pa.array([f"{family.name}/{n}" for n in range(family.shape[0])][here])
+    constant = {
+        "layer": layer,
+        "role": vector.role,
+        "method": vector.method,
+        "number": "" if vector.number is None else str(vector.number),
+        "answer_format": family.answer_format,
+        "logmass": family.answer_logmass,
+        "unsteered_logmass": family.answer_logmass,
+    }
+    return pa.table(
+        {
+            "concept": names.take(pa.array(np.repeat(np.arange(len(names)), family.shape[1]))),
+            "slope": values.reshape(-1),
+            **{
+                name: pa.array(whole[here].reshape(-1), from_pandas=True)
+                for name, whole in columns.items()
+            },
+            **{name: pa.repeat(value, values.size) for name, value in constant.items()},
+        }
     )
-    for vector, slopes in family.slopes.items():
-        run = _ids(concept, *vector[:2], vector.number)[table]
-        layers = slopes.reshape(-1, item.size)
-        for layer, multiplier in itertools.product(range(len(layers)), family.multipliers):
-            values = (layers[layer] * multiplier).astype(np.float32)
-            row = {"run_id": run, "item_id": item, "layer": layer, "multiplier": multiplier}
-            mass = {"logit_diff": values, "answer_logmass": family.answer_logmass}
-            _insert(connection, "measurement", {**row, **mass}, item.size)
-
-
-def _datasets(connection: duckdb.DuckDBPyConnection, family: Family, concept: np.ndarray) -> None:
-    n = concept.size
-    _insert(connection, "dataset", {"dataset_id": concept, "kind": "choice", "answer_format": family.answer_format, "n_items": family.shape[1], "n_questions": family.shape[1]}, n)  # fmt: skip
-    _insert(connection, "name", {"kind": "concept", "id": concept, "name": concept}, n)
-    _insert(connection, "name", {"kind": "variant", "id": concept, "name": "base"}, n)
-    _insert(connection, "variant", {"dataset_id": concept, "variant_id": concept}, n)
-    _insert(connection, "evaluation", {"evaluation_id": concept, "model_id": "m", "dataset_id": concept, "variant_id": concept, "score": "decision", "parameters": "{}"}, n)  # fmt: skip
-
-
-def _items(
-    connection: duckdb.DuckDBPyConnection,
-    family: Family,
-    dataset: np.ndarray,
-    item: np.ndarray,
-    question: np.ndarray,
-) -> None:
-    n = item.size
-    place = family.of_items(family.positive_option, 0)
-    positive = pa.array(family.of_items(family.answer, None).tolist(), pa.string())
-    _insert(connection, "item", {"item_id": item, "question_id": question, "question": "?", "options": pa.array([["x", "y"]] * n), "symbols": pa.array([["A", "B"]] * n), "positive_option": place, "option_order": "original", "positive_answer": positive}, n)  # fmt: skip
-    confidence = family.of_items(family.label_confidence, np.nan)
-    held = pa.array(confidence, pa.float64(), mask=np.isnan(confidence))
-    rows = {"dataset_id": dataset, "item_id": item, "row": np.arange(n), "label_confidence": held}
-    _insert(connection, "dataset_item", {**rows, "split": "test"}, n)
-    leaked = family.of_items(family.leaked, False)
-    if leaked.any():  # an item of its own stands for the leaked question in train
-        twin = np.char.add(item[leaked], "/train")
-        m = twin.size
-        _insert(connection, "item", {"item_id": twin, "question_id": question[leaked], "question": "?", "options": pa.array([["x", "z"]] * m), "symbols": pa.array([["A", "B"]] * m), "positive_option": 0, "option_order": "original"}, m)  # fmt: skip
-        _insert(connection, "dataset_item", {"dataset_id": dataset[leaked], "item_id": twin, "row": np.arange(m), "split": "train"}, m)  # fmt: skip
-
-
-def _vectors(connection: duckdb.DuckDBPyConnection, family: Family, concept: np.ndarray) -> None:
-    n = concept.size
-    for vector in family.slopes:
-        # a resample belongs to the fit of its own method, a null to the first one
-        method = vector.method if vector.role == "resample" else FITTED.method
-        parent = _ids(concept, "fitted", method, None)
-        own = _ids(concept, *vector[:2], vector.number)
-        above = pa.array([None] * n, pa.string()) if vector.role == "fitted" else parent
-        number = pa.array([vector.number] * n, pa.int32())
-        _insert(connection, "vector", {"vector_id": own, "model_id": "m", "method": vector.method, "parameters": "{}", "norm": "base", "role": vector.role, "resample": number, "parent_vector_id": above}, n)  # fmt: skip
-        _insert(connection, "name", {"kind": "method", "id": own, "name": vector.method}, n)
-        _insert(connection, "vector_fit", {"vector_id": own, "dataset_id": concept, "split": "train", "variant_id": concept, "items_sha256": "0", "n_items": 1, "n_questions": 1}, n)  # fmt: skip
-        _insert(connection, "vector_layer", {"vector_id": own, "layer": 0, "length": 1.0, "raw_length": 1.0, "factor": 1.0, "residual_norm": 10.0, "degenerate": False}, n)  # fmt: skip
-        _insert(connection, "run", {"run_id": own, "evaluation_id": concept, "vector_id": own, "operator": "add", "parameters": "{}", "scope": "answer", "identity_at_zero": True, "graded": True}, n)  # fmt: skip
 
 
 @contextmanager
 def warehouse(*families: Family) -> Iterator[Asked]:
     """Yield a new warehouse that holds these families."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        duckdb.connect(str(Path(folder) / "warehouse.duckdb")) as connection,
-    ):
-        migrate.apply(connection)
-        _insert(connection, "model", {"model_id": "m", "source": "m", "dtype": "float32"}, 1)
-        _insert(connection, "name", {"kind": "model", "id": "m", "name": "m"}, 1)
+    with tables.warehouse() as connection:
         for family in families:
             write(connection, family)
         yield Asked(connection)
@@ -186,6 +145,6 @@ class Asked:
             }
         found = self._answers[key]
         parts = [concept.split("/") for concept in found["concept"]]
-        rows = [n for n, part in enumerate(parts) if part[1] == family]
-        rows.sort(key=lambda n: int(parts[n][2]))
+        rows = [n for n, (of, _) in enumerate(parts) if of == family]
+        rows.sort(key=lambda n: int(parts[n][1]))
         return {column: found[column][rows] for column in wanted}

@@ -10,8 +10,8 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from tests.analysis.bias_tables import Table
-from tests.analysis.coverage_bias import rows, warehouse
+from tests.analysis.bias_tables import Table, warehouse
+from tests.analysis.conftest import rows
 
 
 def ask(table: Table, name: str, **given: str) -> list[dict[str, Any]]:

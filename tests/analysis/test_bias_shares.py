@@ -12,8 +12,8 @@ import statsmodels.api as sm
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from tests.analysis.bias_tables import Table
-from tests.analysis.coverage_bias import rows, warehouse
+from tests.analysis.bias_tables import Table, warehouse
+from tests.analysis.conftest import rows
 
 
 def random_table(seed: int, unbalanced: bool) -> Table:
@@ -50,7 +50,7 @@ def orders_as_they_fall(seed: int) -> Table:
 def found(table: Table, run: int = 0, **given: str) -> dict[tuple[str, str], dict[str, Any]]:
     with warehouse([table]) as connection:
         answer = rows(connection, "bias_shares", **given)
-    own = [row for row in answer if row["run_id"] == table.run_ids()[run]]
+    own = [row for row in answer if row["run_id"] == table.run_id(run)]
     return {(row["kind"], row["factor"]): row for row in own}
 
 
@@ -254,7 +254,7 @@ def test_the_answer_depends_on_the_seed_and_on_no_order() -> None:
         connection.execute("delete from measurement")
         connection.execute("insert into measurement from m")
         again_rows = rows(connection, "bias_shares")
-    own = [row for row in again_rows if row["run_id"] == table.run_ids()[0]]
+    own = [row for row in again_rows if row["run_id"] == table.run_id(0)]
     for row in own:
         assert row["p"] == first[row["kind"], row["factor"]]["p"]
 

@@ -11,13 +11,12 @@ import pyarrow as pa
 import pytest
 import scipy.stats as st
 
-from warehouse import migrate
+from tests.analysis.tables import warehouse
 
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        migrate.apply(connection)
+    with warehouse() as connection:
         yield connection
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,21 +11,19 @@ import pytest
 import scipy.stats as st
 
 from tests.analysis.conftest import rows
-from tests.analysis.tables import fill, words
-from warehouse import migrate
+from tests.analysis.tables import fill, warehouse, words
 
 VARIANTS = ("base", "user_positive")
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
-        migrate.apply(connection)
+def empty() -> Iterator[duckdb.DuckDBPyConnection]:
+    with warehouse() as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def world() -> Iterator[Any]:
     """Two models, twelve concepts, both fits x both variants; 10 questions, some with two items."""
     draw = np.random.default_rng(11)
     question = np.repeat(np.arange(10), draw.integers(1, 3, 10))
@@ -45,9 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
                     n = question.size
                     for name, values in zip(columns, ([model] * n, [concept] * n, [variant] * n, [fit] * n, question, range(n), slope, base), strict=True):  # fmt: skip
                         columns[name] += list(values)
-    path = tmp_path_factory.mktemp("world") / "w.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        migrate.apply(connection)
+    with warehouse() as connection:
         fill(connection, **{name: np.array(values) for name, values in columns.items()})
         yield connection, slopes, baselines, question
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -13,8 +12,7 @@ import scipy.stats as st
 from analysis.models.held_out import PENALTIES, fit, predictions, ridge_paths, standardised
 from analysis.models.predicted_reliability import permuted
 from tests.analysis.conftest import rows
-from tests.analysis.tables import fill, words
-from warehouse import migrate
+from tests.analysis.tables import fill, warehouse, words
 
 
 @pytest.fixture
@@ -90,14 +88,13 @@ def test_chance_is_called_a_law_one_time_in_twenty() -> None:
 
 
 @pytest.fixture
-def lawful(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def lawful() -> Iterator[duckdb.DuckDBPyConnection]:
     """Fourteen concepts whose steerability follows mean_cosine; away they lose half."""
     draw = np.random.default_rng(3)
     names = words("c", np.arange(14))
     cosine = draw.uniform(0.1, 0.9, 14)
     slope = np.repeat(4 * cosine - 1, 4) + 0.05 * draw.normal(size=56)
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
-        migrate.apply(connection)
+    with warehouse() as connection:
         fill(
             connection,
             concept=np.tile(np.repeat(names, 4), 2),

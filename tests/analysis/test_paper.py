@@ -8,17 +8,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 import scipy.stats as st
 
 from analysis.run import answer
 from tests.analysis.conftest import Ask, rows
-from tests.analysis.tables import fill
+from tests.analysis.tables import fill, warehouse
 from tests.analysis.truth import Synthetic
 from tests.command import steerhouse
-from warehouse import migrate
 from warehouse.faults import WarehouseRefused
 
 MODELS = ("llama-2-7b-chat", "qwen1.5-14b-chat")
@@ -57,7 +55,7 @@ def test_every_published_value_says_where_it_is_from(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def world() -> Iterator[Any]:
     """The full grid of five fits x five variants for two models of the paper and six concepts."""
     draw = np.random.default_rng(3)
     columns: dict[str, list[Any]] = {}
@@ -74,11 +72,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
                     cell = {"model": [model] * 6, "concept": [concept] * 6, "fit_variant": [fit] * 6, "variant": [variant] * 6, "question": range(6), "slope": slope, "baseline": baselines[model, concept, variant]}  # fmt: skip
                     for name, values in cell.items():
                         columns.setdefault(name, []).extend(values)
-    path = tmp_path_factory.mktemp("paper") / "w.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        migrate.apply(connection)
+    with warehouse() as connection:
         fill(connection, **{name: np.array(values) for name, values in columns.items()})
-    with duckdb.connect(str(path), read_only=True) as connection:
         yield connection, slopes, baselines
 
 
@@ -126,9 +121,8 @@ def test_headlines_stand_beside_the_published_ones(world: Any) -> None:
     assert ours["range_spearman", llama]["ours"] is None
 
 
-def test_what_nothing_measured_stands_there_without_our_value(tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as empty:
-        migrate.apply(empty)
+def test_what_nothing_measured_stands_there_without_our_value() -> None:
+    with warehouse() as empty:
         found = rows(empty, "tan_headlines")
     assert {row["ours"] for row in found} == {None}
     assert 0.891 in {row["published"] for row in found}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -9,6 +8,7 @@ import pytest
 from analysis import catalog
 from analysis.parameters import bound
 from analysis.run import answer
+from tests.analysis.tables import warehouse
 from tests.analysis.test_catalog import GOOD
 from warehouse.faults import WarehouseRefused
 
@@ -131,11 +131,8 @@ def test_names_are_not_sql(connection: duckdb.DuckDBPyConnection) -> None:
     assert line.startswith("--concept '; drop table run; --: the warehouse has no such concept")
 
 
-def test_an_empty_warehouse_knows_no_names(tmp_path: Path) -> None:
-    from warehouse import migrate
-
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as empty:
-        migrate.apply(empty)
+def test_an_empty_warehouse_knows_no_names() -> None:
+    with warehouse() as empty:
         assert answer(empty, "steerability").fetchall() == []
         assert refusal(empty, "steerability", concept="x") == (
             "--concept x: the warehouse has no such concept",

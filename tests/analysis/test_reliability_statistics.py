@@ -49,7 +49,7 @@ def asked() -> Iterator[Asked]:
 
 
 def table(asked: Asked, number: int, name: str, **given: Any) -> list[dict[str, Any]]:
-    return rows(asked.connection, name, concept=f"/r/{number}", **given)
+    return rows(asked.connection, name, concept=f"r/{number}", **given)
 
 
 def satterthwaite(a: float, df_a: float, b: float, df_b: float) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import duckdb
 import numpy as np
@@ -8,13 +9,12 @@ import pytest
 import scipy.stats as st
 from hypothesis import given, settings, strategies as some
 
-from warehouse import migrate
+from tests.analysis.tables import warehouse
 
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        migrate.apply(connection)
+    with warehouse() as connection:
         yield connection
 
 
@@ -77,8 +77,8 @@ def test_t_cdf_and_quantile_are_inverse(t: float, df: int) -> None:
         assert back == pytest.approx(t, rel=1e-7, abs=1e-7)
 
 
-_SHARED = duckdb.connect()
-migrate.apply(_SHARED)
+_KEPT = ExitStack()
+_SHARED = _KEPT.enter_context(warehouse())
 
 
 def test_normal(empty: duckdb.DuckDBPyConnection, drawn: dict[str, np.ndarray]) -> None:

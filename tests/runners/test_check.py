@@ -26,7 +26,7 @@ def test_a_named_concept_says_where_it_was_looked_for(tmp_path: Path) -> None:
     assert len(lines) == 3
     assert "no mirror at mirror/truthfulqa/truthful_qa/multiple_choice/validation" in lines[0]
     assert "no mirror at mirror/Anthropic/model-written-evals/persona/openness.jsonl" in lines[1]
-    online = steerhouse("check", "truthfulqa", "--online", cwd=tmp_path, HF_HUB_OFFLINE="1")
+    online = steerhouse("check", "truthfulqa", "--online", cwd=tmp_path)
     assert online.returncode == 1
     assert online.stderr.startswith("Error: ")
 

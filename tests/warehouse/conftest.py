@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.empty_warehouse import place
 from warehouse.connect import connect
 from warehouse.ingest import Ingested, ingest
 from warehouse.relations import arrow_table
@@ -186,6 +187,7 @@ class World:
         return stage(self.home, key or f"test/{self.n_staged:03}", tables)
 
     def ingest(self) -> Ingested:
+        place(self.home)  # quicker than `ingest`, which makes a warehouse where there is none
         if self.pending:
             self.stage()
         return ingest(self.home)

@@ -120,7 +120,8 @@ def test_a_logit_difference_that_is_not_finite_refuses_the_file(
 ) -> None:
     simple.add("name", {"kind": "model", "id": "x", "name": "not taken"})
     simple.pending[relation][1]["logit_diff"] = value
-    done = simple.ingest()
+    simple.stage()
+    done = ingest(simple.home)  # of a home without a warehouse
     assert done.files == 0
     assert done.rows == {}
     (line,) = done.refused
