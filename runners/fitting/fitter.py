@@ -6,20 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from runners.campaign.bench import Bench
 from runners.campaign.budgets import Budgets
 from runners.fitting import vectors
 from runners.fitting.estimator import Estimator, parameters
-from runners.fitting.geometry import geometry
+from runners.fitting.layerwise import fit_layers
 from runners.fitting.norms import BASE, default_norm, factors
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
 from runners.fitting.shelf import Place, Shelf
-from runners.fitting.stability import stability
 from runners.fitting.training import Training, TrainingReader, fit_of
 from runners.fitting.vectors import SteeringVector
-from runners.methods.pairs import Pairs
 from runners.methods.plugins import Plugins
 from runners.methods.vector_file import content_sha256, read_vectors, refuse_another_model
 from specs.faults import Refused
@@ -176,7 +172,7 @@ class Fitter:
             return saved
         if self.plan_only:
             return planned_vector(recipe, method.name, range(self.bench.loaded.n_layers))
-        return self._save(recipe, method.name, self._layers(how, wanted, base))
+        return self._save(recipe, method.name, fit_layers(self, how, wanted, base))
 
     def _parameters(self, method: FittedMethod) -> dict[str, Any]:
         """Return what of a method's spec decides its vectors, as their ids hash it."""
@@ -221,35 +217,6 @@ class Fitter:
                 "items; set `option_order: {train: both}` in the concept, or leave out project_out"
             )
         return found
-
-    def _layers(self, how: Fitted, norm: str, base: SteeringVector | None) -> dict[int, AtLayer]:
-        """Fit a method at every layer, one layer's activations in memory at a time."""
-        trainings, sought = self.trainings(how), self._sought(how)
-        estimator = None if sought else self.estimator(how)
-        items = [len(training.questions) for training in trainings]
-        questions = [question for training in trainings for question in training.questions]
-        lengths = np.average([t.residual_norm for t in trainings], axis=0, weights=items)
-        residual_norm = dict(enumerate(lengths.tolist()))
-        raw, around = {}, {}
-        for layer in range(self.bench.loaded.n_layers):
-            pairs = Pairs.joined([training.pairs(layer) for training in trainings])
-            fit = estimator.settled(pairs) if estimator else None
-            raw[layer] = fit(pairs) if fit else sought[layer]
-            about = geometry(pairs.positive, pairs.negative, raw[layer])
-            around[layer] = about | (stability(pairs, questions, fit) if fit else {})
-        factor = factors(raw, norm, base, residual_norm)
-        return {
-            layer: AtLayer(raw[layer], factor[layer], residual_norm[layer], around[layer])
-            for layer in raw
-        }
-
-    def _sought(self, how: Fitted) -> dict[int, np.ndarray]:
-        """Return the raw vectors of a method that needs the model itself; of others nothing."""
-        if not isinstance(how.method, Optimised):
-            return {}
-        from runners.fitting.optimising import Optimiser
-
-        return Optimiser(self, how).whole()
 
     def estimator(self, how: Fitted) -> Estimator:
         """Return what fits a method's vectors; a plugin's code is run here."""
