@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class GuardedDamage:
     """A damage sweep for one text set: the fast one, as long as it is exact on its model.
 
-    Each batch with a longer text than was checked before has up to four numbers measured again; a
-    mismatch says so and the reference path serves the rest (DESIGN 5). A block's longest batch
-    comes first.
+    Each batch with a longer text than was checked before has up to four numbers of each operator
+    measured again; a mismatch says so and the reference path serves the rest (DESIGN 5). A block's
+    longest batch comes first.
     """
 
     label: str
@@ -66,10 +66,10 @@ def _fault(
 
     order = sorted(range(len(texts)), key=lambda i: len(texts[i].prompt))
     layers = sorted(births)
-    cells = product((order[-1], order[0]), (layers[0], layers[-1]))
+    places = product((order[-1], order[0]), (layers[0], layers[-1]))
+    cells = [(i, n, row) for i, n in places for row in _last_of_each_operator(births[n])]
     wrong = []
-    for i, layer in dict.fromkeys(cells):
-        row = len(births[layer]) - 1
+    for i, layer, row in dict.fromkeys(cells):
         slow = reference_damage(loaded, texts[i].prompt, layer, births[layer][row])
         gaps = (
             abs(float(found.kl[layer][i, row]) - max(slow.kl, 0)),
@@ -79,7 +79,7 @@ def _fault(
         allowed = tolerance(arithmetic(loaded), slow.largest)
         if not max(gaps) <= allowed:
             wrong.append((max(gaps), allowed))
-    # One of four: a router nearly tied between experts is tipped by any rounding.
+    # One of them: a router nearly tied between experts is tipped by any rounding.
     if len(wrong) <= int(routes(loaded.model)):
         return None
     gap, allowed = wrong[0]
@@ -87,3 +87,9 @@ def _fault(
         f"the damage sweep differs from the reference path by {gap:.2g} nats "
         f"(tolerance {allowed:.2g})"
     )
+
+
+def _last_of_each_operator(rows: Rows) -> list[int]:
+    from runners.engine.edits import operators
+
+    return list({operator: row for row, operator in enumerate(operators(rows))}.values())

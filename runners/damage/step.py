@@ -12,6 +12,7 @@ from runners.console import bar, say
 from runners.damage.asked import NULL, SPLIT, cells, text_units
 from runners.damage.measure import TextBlock, blocks, measure_texts
 from specs.faults import Refused
+from specs.operators import asked_multipliers, measured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,12 +157,13 @@ def foreseen(campaign: Campaign, units: Sequence[Unit]) -> list[str]:
     vectors: dict[tuple[str, str], set[int]] = {}
     for one in (one for unit in units for one in unit.asked):
         vectors.setdefault((one.run.vector.vector_id, one.run.operator), set()).add(one.layer)
-    swept = sum(1 if experiment.layers == "best" else len(layers) for layers in vectors.values())
-    swept += experiment.nulls.random * len(vectors)
-    multipliers = len([m for m in experiment.multipliers if m != 0])
+    asked = 0
+    for (_, operator), layers in vectors.items():
+        swept = 1 if experiment.layers == "best" else len(layers)
+        grid = asked_multipliers(operator, experiment.multipliers)
+        asked += (swept + experiment.nulls.random) * sum(measured(operator, m) for m in grid)
     texts = sum(len(unit.tokenised.texts) for unit in text_units(campaign, []))
     return [
-        f"{campaign.loaded.spec.name}: damage on {texts:,} text(s), about "
-        f"{texts * swept * multipliers:,} to ask for ({swept} vectors at a layer, {NULL} nulls "
-        f"included, x {multipliers} multipliers), once the layers are chosen"
+        f"{campaign.loaded.spec.name}: damage on {texts:,} text(s), about {texts * asked:,} to ask "
+        f"for, {NULL} nulls included, once the layers are chosen"
     ]

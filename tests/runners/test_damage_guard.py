@@ -16,6 +16,7 @@ from runners.damage.reference import reference_damages
 from runners.damage.sweep import damage_sweep
 from runners.damage.texts import TokenisedTexts, tokenise_texts
 from runners.engine.budget import Budget
+from runners.engine.edits import Edit, rows_of
 from runners.prompts.encoding import encode_plain
 from specs.faults import Refused
 from specs.schema import TextSet
@@ -58,6 +59,21 @@ def test_a_wrong_sweep_is_found_and_the_reference_serves(monkeypatch):
     assert guarded.trusted
     assert guarded.longest == 17
     assert torch.equal(found.kl[2], damage_sweep(tiny("llama"), TEXTS, births, 64).kl[2])
+
+
+def test_an_operator_that_is_wrong_is_found_whatever_row_is_the_last(monkeypatch):
+    vector = torch.randn(WIDTH, generator=torch.Generator().manual_seed(1))
+    edits = [Edit(operator, 1.0, vector) for operator in ("ablate", "clamp", "add")]
+
+    def wrong(*arguments):
+        found = damage_sweep(*arguments)
+        found.rise[1][:, 0] += 0.01
+        return found
+
+    monkeypatch.setattr(guard, "damage_sweep", wrong)
+    guarded = GuardedDamage("m · texts t", lambda line: None)
+    guarded(tiny("llama"), TEXTS, {1: rows_of(edits)}, 64)
+    assert not guarded.trusted
 
 
 def test_out_of_memory_halves_batches_and_the_rows_are_the_same():
