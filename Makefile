@@ -29,6 +29,7 @@ bench-curves: $(STAMP) ## how the cost grows with items, layers, multipliers, ve
 bench-whole: $(STAMP) ## what a run spends its time on, and its memory at 100,000 items
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.many_items
+	$(BIN)/python -m benchmarks.methods --limit 50
 
 bench-analyses: $(STAMP) ## what every analysis takes at 0.5 and 5 million measurements
 	$(BIN)/python -m benchmarks.analyses

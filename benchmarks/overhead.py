@@ -1,6 +1,6 @@
 """What a whole run spends its time on: the model, and everything that is not the model.
 
-    python -m benchmarks.overhead [--limit N] [--variants N] [--size tiny]
+    python -m benchmarks.overhead [--limit N] [--variants N] [--methods NAME ...] [--size tiny]
 
 A real run in this process: `steerhouse run`'s own function on one concept, every layer and seven
 multipliers, into a fresh home; then the views that people ask first. Each function named in
@@ -27,6 +27,7 @@ from typing import Any
 import torch
 
 from benchmarks import material, report
+from runners.campaign.adhoc import parse_layers
 from runners.campaign.execute import run
 from runners.campaign.outcome import Options
 from specs.catalog import open as open_catalog
@@ -167,6 +168,8 @@ def _asked(options: argparse.Namespace, home: Path) -> tuple[Experiment, Setting
         name="overhead",
         models=("bench",),
         concepts=(material.CONCEPT,),
+        methods=tuple(options.methods),
+        layers=options.layers,
         variants=names[: options.variants],
         limit=options.limit,
     )
@@ -202,6 +205,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--limit", type=int, help="items a split; left out: all")
     parser.add_argument("--variants", type=int, default=1, help="evaluated variants, 1 to 5")
+    parser.add_argument("--methods", nargs="+", default=["mean_difference"])
+    parser.add_argument("--layers", type=parse_layers, default="all", help="as `run --layers`")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--size", choices=material.SIZES, default="60m")
     options = parser.parse_args()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import many_items, overhead
+from benchmarks import many_items, methods, overhead
 
 
 def test_seconds_are_booked_where_the_innermost_function_belongs() -> None:
@@ -35,12 +35,26 @@ def test_what_is_watched_is_there_and_comes_back(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_seconds_of_a_run_add_up(shared: Path, tmp_path: Path) -> None:
-    options = argparse.Namespace(size="tiny", limit=20, variants=1)
+    options = argparse.Namespace(
+        size="tiny", limit=20, variants=1, methods=["mean_difference"], layers="all"
+    )
     found = overhead.measure(options, tmp_path)
     assert found["measurements"] == 2 * 20 * 4 * 6
     assert sum(found["seconds"].values()) == pytest.approx(found["whole"])
     assert {"model", "tokenise", "build", "ingest", "views"} <= set(found["seconds"])
     assert "not the model" in overhead.table(found)
+
+
+@pytest.mark.slow
+def test_many_methods_share_their_prompts(shared: Path, tmp_path: Path) -> None:
+    found = methods.measure(argparse.Namespace(size="tiny", limit=20, threads=1), tmp_path)
+    for name, layers in (("one layer", 1), ("all layers", 4)):
+        way = found["ways"][name]
+        one, many = way["1"], way[str(len(methods.MANY))]
+        assert one["items"] == many["items"] == 40
+        assert one["measurements"] == 40 * layers * 6
+        assert many["measurements"] == len(methods.MANY) * one["measurements"]
+        assert f"{way['ratio']:4.2f}" in methods.table(found)
 
 
 @pytest.mark.slow
