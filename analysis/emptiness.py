@@ -17,6 +17,9 @@ FILTERS = ("experiment", "model", "concept", "method")
 CHOICES = ("role", "split", "layer")
 """Parameters that leave rows out, beside the filters."""
 
+TEXTS = "damage"
+"""Topic of the analyses that ask about runs on texts too."""
+
 Filters = dict[str, list[str] | None]
 
 
@@ -27,9 +30,10 @@ def hint(
     filters: Filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
     if not set(FILTERS) <= {parameter.name for parameter in analysis.parameters}:
         return "no row: `steerhouse status` says what ran"
-    matching = queries.rows(connection, "matching_runs", **filters)
+    texts = analysis.topic == TEXTS
+    matching = queries.rows(connection, "matching_runs", **filters, texts=texts)
     if not matching:
-        return f"no row: {_no_run(connection, filters)}"
+        return f"no row: {_no_run(connection, filters, texts)}"
     asked = {p.name: given.get(p.name) or p.default for p in analysis.parameters}
     unset = {"split": (None, "null"), "layer": (None, "null")}
     chosen = [f"{k} {asked[k]}" for k in CHOICES if asked.get(k) not in unset.get(k, (None,))]
@@ -50,13 +54,13 @@ def _instead(asked: Mapping[str, Any], role: str, split: str | None) -> str:
     return f"; {' '.join(other)} asks for them" if other else ""
 
 
-def _no_run(connection: duckdb.DuckDBPyConnection, filters: Filters) -> str:
+def _no_run(connection: duckdb.DuckDBPyConnection, filters: Filters, texts: bool) -> str:
     """Say how many runs each filter matches alone, where none is matched by all of them."""
     alone = []
     for name, patterns in filters.items():
         if patterns:
             only: Filters = {other: patterns if other == name else None for other in FILTERS}
-            matching = queries.rows(connection, "matching_runs", **only)
+            matching = queries.rows(connection, "matching_runs", **only, texts=texts)
             count = matching[0][-1] if matching else 0
             alone.append(f"{_typed({name: patterns})} matches {count}")
     if not alone:
