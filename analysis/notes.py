@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from analysis.catalog import Analysis
 
+CROSS_FIT = ("best_layer", "verdict")
+"""Analyses that report no item at a layer that it chose itself."""
 ENOUGH_NULLS = 20
 """Null vectors of a kind that an experiment asks for unless told otherwise (DESIGN 7)."""
 
@@ -91,7 +93,7 @@ def _flattery(
     from warehouse.queries import rows
 
     layer = next((p.default for p in analysis.parameters if p.name == "layer"), None)
-    if given.get("layer", layer) != "best" or analysis.name == "best_layer":
+    if given.get("layer", layer) != "best" or analysis.name in CROSS_FIT:
         return None
     filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
     ((n_runs,),) = rows(connection, "cross_fitted", **filters)
@@ -99,5 +101,6 @@ def _flattery(
         return None
     return (
         f"Warning: {n_runs} run(s) have no validation items, so that the items reported chose the "
-        "layer themselves and are too good at it; `steerhouse analyse best_layer` cross-fits"
+        "layer themselves and are too good at it; `steerhouse analyse best_layer` and `verdict` "
+        "cross-fit"
     )

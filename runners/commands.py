@@ -47,7 +47,12 @@ plugin_option = click.option(
     help="A vector for each fit variant, or their mean [default: single].",
 )
 @click.option("--variant", "variants", multiple=True, help="Evaluated on [default: base].")
-@click.option("--layers", help="all, best, or numbers such as 3,5-8 [default: all].")
+@click.option(
+    "--layers",
+    multiple=True,
+    callback=lambda _context, _parameter, parts: ",".join(parts) or None,
+    help="all, best, or numbers such as 3,5-8 [default: all].",
+)
 @click.option("--multipliers", help="Numbers such as -1.5,-1,0,1,1.5.")
 @click.option(
     "--operator",

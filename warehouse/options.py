@@ -7,9 +7,18 @@ from pathlib import Path
 
 import click
 
+from warehouse.faults import WarehouseRefused
+
 FORMATS = ("table", "csv", "json", "parquet", "markdown")
 """What `--format` takes."""
-SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdown"}
+SUFFIXES = {
+    ".csv": "csv",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".md": "markdown",
+    ".txt": "table",
+    "": "table",
+}
 """Endings of `--out` that say the format where `--format` does not."""
 
 
@@ -29,5 +38,15 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def form_of(form: str | None, out: Path | None) -> str:
-    """Return the format: as said, else by the ending of `out`, else a table."""
-    return form or SUFFIXES.get(out.suffix.lower() if out else "", "table")
+    """Return the format: as said, else by the ending of `out`, else a table.
+
+    Raises:
+        WarehouseRefused: an ending that says nothing.
+    """
+    if form or out is None:
+        return form or "table"
+    ending = out.suffix.lower()
+    if ending not in SUFFIXES:
+        known = ", ".join(known for known in SUFFIXES if known)
+        raise WarehouseRefused(f"{out}: its ending says no format ({known}); name one by --format")
+    return SUFFIXES[ending]

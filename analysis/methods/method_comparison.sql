@@ -15,7 +15,9 @@
 --   model                    model
 --   concept                  concept that the questions ask about
 --   method                   how the vector was fitted
+--   variant                  variant the questions are asked under
 --   layer                    decoder block whose output is steered
+--   n_questions              questions that its items belong to
 --   steerability             mean slope over items, logits per multiplier
 --   steerability_low         lower end of its cluster-t interval by question
 --   steerability_high        upper end
@@ -41,14 +43,12 @@
 --   reference_method         the reference's name
 --   reference_layer          its layer
 --   fit_variant              variant the vectors were fitted on
---   variant                  variant the questions are asked under
 --   seed                     seed of the vector, null where none is used
 --   norm                     how the vector was scaled
 --   operator                 how it was applied
 --   scope                    where it was applied
 --   split                    split that is reported
 --   n_items                  items with a slope
---   n_questions              questions they belong to
 --   n_multipliers            multipliers behind a slope (the fewest over items)
 --   multiplier_bound         slopes are fitted over abs(multiplier) up to this
 --   run_id                   the run
@@ -229,7 +229,9 @@ select
     asked.model,
     asked.concept,
     asked.method,
+    asked.variant,
     means.layer,
+    means.n_questions,
     means.steerability,
     means.steerability - own_t.t * means.standard_error as steerability_low,
     means.steerability + own_t.t * means.standard_error as steerability_high,
@@ -255,14 +257,12 @@ select
     pair.reference_method,
     pair.reference_layer,
     asked.fit_variant,
-    asked.variant,
     asked.seed,
     asked.norm,
     asked.operator,
     asked.scope,
     $split as split,
     means.n_items,
-    means.n_questions,
     over_items.n_multipliers,
     $multiplier_bound::double as multiplier_bound,
     asked.run_id,

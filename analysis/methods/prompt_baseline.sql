@@ -3,7 +3,8 @@
 -- source: prompting as the baseline that steering has to beat: Wu et al. 2025 (AxBench, arXiv
 --   2501.17148); here on the same items, (positive persona - negative persona) / 2 in logits (view
 --   prompt_baseline) against the slope, which is the effect of multiplier 1 to either side. Paired by
---   question; the ratio by Fieller 1954
+--   question; the ratio by Fieller 1954. It needs the unsteered answers under both personas: a run with
+--   `--variant system_positive --variant system_negative` (or user_...) beside base
 -- params:
 --   filters
 --   variant           varchar                base  prompt variant that the steered questions are asked under

@@ -513,10 +513,10 @@ judged as (
     select
         *,
         case
+            when degenerate then 'degenerate'
             when n_questions < $least_questions then 'few'
             when one_sided then 'one_sided'
             when not coalesce(answering, true) then 'silent'
-            when degenerate then 'degenerate'
             when by_place then 'by_place'
             when by_answer then 'by_answer'
             when not above_floor and high < -slope_floor then 'backwards'

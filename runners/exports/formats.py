@@ -27,7 +27,7 @@ FORMATS = {
         (".gguf",),
         gguf_file.write_llama_cpp,
         "llama-cli -m MODEL.gguf --control-vector {file}\n"
-        "llama-cli -m MODEL.gguf --control-vector-scaled {file}:-1.5  # multiplier -1.5",
+        "llama-cli -m MODEL.gguf --control-vector-scaled {file}:-1  # the other way",
         "llama.cpp adds direction.N to the output of the 0-based block N, steerhouse's layer N, at "
         "every position of prompt and answer (scope all), and all layers of a file at once; block "
         "0 cannot be steered",

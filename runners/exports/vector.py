@@ -95,7 +95,8 @@ def default_path(vector: Known, layers: Sequence[int], kind: Format) -> Path:
     parts = [*(vector.name.split("/") if vector.concept else [vector.vector_id])]
     if vector.role != "fitted":
         parts = [vector.vector_id]
-    which = "all-layers" if len(layers) > 1 else f"layer{layers[0]}"
+    which = f"layer{'s' * (len(layers) > 1)}{'-'.join(map(str, layers))}"
+    which = "all-layers" if len(which) > 40 else which
     name = "_".join([*parts, which])
     return Path(re.sub(r"[^\w.+-]+", "-", name) + kind.endings[0])
 
