@@ -16,6 +16,9 @@
 #     validation chose; null = all
 #   multiplier_bound  positive               1.5     slopes are fitted over abs(multiplier) up to
 #     this
+#   items             all|without_leaked|without_low_confidence|without_both  all  which items
+#     count: `without_leaked` leaves out questions that the vector was fitted on,
+#     `without_low_confidence` labels below .8
 #   confidence        fraction               0.95    level of the intervals, which stand only
 #     where p < 1 - level
 #   draws             count                  999     exchanges of questions behind a p

@@ -1,11 +1,6 @@
 -- The slopes of every asked run and layer, a list each; `items` stands beside the first list of
 -- those that hold the same items of the same evaluation in the same order (`design`).
 with
-asked as (
-    select run_id, chosen_layer
-    from asked_cards($experiment, $model, $concept, $method, $role, $layer)
-),
-
 cells as (
     select
         slopes.run_id,
@@ -15,9 +10,10 @@ cells as (
         min(slopes.n_multipliers) as n_multipliers,
         list(slopes.item_id order by slopes.item_id) as items,
         list(slopes.slope order by slopes.item_id) as slopes
-    from item_slope_within($multiplier_bound) as slopes
-    inner join asked using (run_id)
-    where slopes.split = $split and is_layer(slopes.layer, $layer, asked.chosen_layer)
+    from asked_item_slopes(
+        $experiment, $model, $concept, $method, $role, $split, $layer, $multiplier_bound,
+        items := $items
+    ) as slopes
     group by slopes.run_id, slopes.layer, slopes.evaluation_id
 )
 

@@ -60,6 +60,30 @@ def r2(slope: np.ndarray, columns: list[np.ndarray]) -> float:
     return float(sm.OLS(slope, sm.add_constant(np.column_stack(columns).astype(float))).fit().rsquared)  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["bias_shares", "bias_factors"])
+def test_items_whose_labels_are_in_doubt_may_be_left_out(name: str) -> None:
+    table = random_table(4, unbalanced=False)
+    sure = np.random.default_rng(0).random(table.question.size) < 0.8
+    table.columns["label_confidence"] = np.where(sure, 0.9, 0.6)
+    with warehouse([table]) as connection:
+        answers = {
+            items: rows(connection, name, layer="0", items=items)
+            for items in ("all", "without_leaked", "without_low_confidence", "without_both")
+        }
+    assert {row["n_items"] for row in answers["all"] if row.get("kind") != "paired"} == {sure.size}
+    assert answers["without_leaked"] == answers["all"]  # the vector was fitted on none of them
+    assert answers["without_both"] == answers["without_low_confidence"]
+    share = "share" if name == "bias_shares" else "alone"
+    own = [
+        row
+        for row in answers["without_low_confidence"]
+        if row["run_id"] == table.run_id(0) and row["factor"] == "letter"
+    ]
+    assert {row["n_items"] for row in own if row.get("kind") != "paired"} == {sure.sum()}
+    expected = r2(table.slopes[sure, 0], [table.first[sure]])
+    assert own[0][share] == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("unbalanced", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_sequential_shares_are_least_squares(seed: int, unbalanced: bool) -> None:
