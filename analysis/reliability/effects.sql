@@ -71,18 +71,13 @@ asked as (
     where not graded
 ),
 
-companion as (
-    select asked.run_id as asked_run_id, asked.chosen_layer, companion_run.*
-    from asked
-    inner join companion_run using (run_id)
-),
-
 wanted as (
     select run_id, chosen_layer
     from asked
     union
-    select companion_run_id as run_id, chosen_layer
-    from companion
+    select companion_run.companion_run_id as run_id, asked.chosen_layer
+    from asked
+    inner join companion_run using (run_id)
 ),
 
 items as (
@@ -150,94 +145,33 @@ over_items as (
     group by run_id, layer
 ),
 
-beside as (
-    select
-        companion.run_id,
-        companion.role,
-        over_items.layer,
-        companion.kind,
-        count(*) as n,
-        avg(over_items.mean_effect) as mean,
-        stddev_samp(over_items.mean_effect) as sd,
-        list(abs(over_items.mean_effect)) as sizes
-    from companion
-    inner join over_items on over_items.run_id = companion.companion_run_id
-    -- one measured on fewer items is no yardstick
-    inner join over_items as fitted
-        on
-            fitted.run_id = companion.run_id
-            and fitted.layer = over_items.layer
-            and fitted.n_items = over_items.n_items
-    group by companion.run_id, companion.role, over_items.layer, companion.kind
+beside as materialized (
+    from beside_runs((
+        select list({
+            'run_id': run_id,
+            'layer': layer,
+            'n_items': n_items,
+            'n_multipliers': n_multipliers,
+            'mean': mean_effect
+        })
+        from over_items
+    ))
 ),
 
 unconditional as (
     select
-        beside.run_id,
-        beside.layer,
-        beside.n as n_resamples,
-        beside.sd as resample_sd,
-        sqrt(pow(standard_error, 2) + pow(beside.sd, 2)) as unconditional_error,
-        joint_degrees(pow(standard_error, 2), n_questions, pow(beside.sd, 2), beside.n) as df
+        run_id,
+        layer,
+        sqrt(pow(standard_error, 2) + pow(resample_sd, 2)) as unconditional_error,
+        joint_degrees(pow(standard_error, 2), n_questions, pow(resample_sd, 2), n_resamples) as df
     from beside
     inner join over_questions using (run_id, layer)
-    where beside.role = 'resample'
+    where n_resamples is not null
 ),
 
 joint_t as (
     select df, t_factor($confidence, df + 1) as joint_t_factor
     from (select distinct df from unconditional)
-),
-
-null_p as (
-    select
-        beside.*,
-        prediction_p(over_items.mean_effect, beside.mean, beside.sd, beside.n) as p,
-        (1 + len(list_filter(sizes, lambda size: size >= abs(over_items.mean_effect)))) / (n + 1)
-            as rank_p
-    from beside
-    inner join over_items using (run_id, layer)
-    where beside.role = 'null'
-),
-
-null_rank as (
-    select
-        *,
-        p * count(p) over (partition by kind)
-        / row_number() over (partition by kind order by p) as p_times_family
-    from null_p
-    where p is not null
-),
-
-null_q as (
-    select
-        run_id,
-        layer,
-        kind,
-        least(1, min(p_times_family) over (partition by kind order by p desc)) as q
-    from null_rank
-),
-
-nulls as (
-    select
-        run_id,
-        layer,
-        string_agg(n || ' ' || kind, ', ' order by kind desc) as nulls,
-        max(n) filter (where kind = 'random') as random_n,
-        max(mean) filter (where kind = 'random') as random_mean,
-        max(sd) filter (where kind = 'random') as random_sd,
-        max(p) filter (where kind = 'random') as random_p,
-        max(rank_p) filter (where kind = 'random') as random_rank_p,
-        max(q) filter (where kind = 'random') as random_q,
-        max(n) filter (where kind = 'label_shuffled') as label_shuffled_n,
-        max(mean) filter (where kind = 'label_shuffled') as label_shuffled_mean,
-        max(sd) filter (where kind = 'label_shuffled') as label_shuffled_sd,
-        max(p) filter (where kind = 'label_shuffled') as label_shuffled_p,
-        max(rank_p) filter (where kind = 'label_shuffled') as label_shuffled_rank_p,
-        max(q) filter (where kind = 'label_shuffled') as label_shuffled_q
-    from null_p
-    left join null_q using (run_id, layer, kind)
-    group by run_id, layer
 ),
 
 missing as (
@@ -261,9 +195,9 @@ select
     fraction_high(against_fraction, effective_items, t_factor) as against_high,
     over_items.toward_fraction,
     over_items.unmoved_fraction,
-    coalesce(nulls.nulls, 'no null') as nulls,
-    nulls.random_q,
-    nulls.label_shuffled_q,
+    coalesce(beside.nulls, 'no null') as nulls,
+    beside.random_q,
+    beside.label_shuffled_q,
     coalesce(missing.n_missing, 0) = 0 as complete,
     asked.fit_concept,
     asked.fit_variant,
@@ -281,29 +215,29 @@ select
     over_items.effect_floor,
     over_items.mean_baseline,
     over_questions.standard_error,
-    unconditional.n_resamples,
-    unconditional.resample_sd,
+    beside.n_resamples,
+    beside.resample_sd,
     over_items.mean_effect - joint_t_factor * unconditional_error as unconditional_low,
     over_items.mean_effect + joint_t_factor * unconditional_error as unconditional_high,
     over_items.sd_effect,
     over_items.median_effect,
     over_questions.effective_items,
-    nulls.random_n,
-    nulls.random_mean,
-    nulls.random_sd,
-    nulls.random_p,
-    nulls.random_rank_p,
-    nulls.label_shuffled_n,
-    nulls.label_shuffled_mean,
-    nulls.label_shuffled_sd,
-    nulls.label_shuffled_p,
-    nulls.label_shuffled_rank_p,
+    beside.random_n,
+    beside.random_mean,
+    beside.random_sd,
+    beside.random_p,
+    beside.random_rank_p,
+    beside.label_shuffled_n,
+    beside.label_shuffled_mean,
+    beside.label_shuffled_sd,
+    beside.label_shuffled_p,
+    beside.label_shuffled_rank_p,
     asked.run_id
 from asked
 inner join over_items using (run_id)
 inner join over_questions using (run_id, layer)
 inner join t_factors using (n_questions)
-left join nulls using (run_id, layer)
+left join beside using (run_id, layer)
 left join unconditional using (run_id, layer)
 left join joint_t using (df)
 left join missing using (run_id, layer)

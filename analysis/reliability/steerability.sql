@@ -74,18 +74,13 @@ asked as (
     from asked_cards($experiment, $model, $concept, $method, $role, $layer)
 ),
 
-companion as (
-    select asked.run_id as asked_run_id, asked.chosen_layer, companion_run.*
-    from asked
-    inner join companion_run using (run_id)
-),
-
 wanted as (
     select run_id, chosen_layer
     from asked
     union
-    select companion_run_id as run_id, chosen_layer
-    from companion
+    select companion_run.companion_run_id as run_id, asked.chosen_layer
+    from asked
+    inner join companion_run using (run_id)
 ),
 
 slopes as (
@@ -144,96 +139,33 @@ over_items as (
     group by run_id, layer
 ),
 
-beside as (
-    select
-        companion.run_id,
-        companion.role,
-        over_items.layer,
-        companion.kind,
-        count(*) as n,
-        avg(over_items.steerability) as mean,
-        stddev_samp(over_items.steerability) as sd,
-        list(abs(over_items.steerability)) as sizes
-    from companion
-    inner join over_items on over_items.run_id = companion.companion_run_id
-    -- one measured on fewer items or multipliers is no yardstick
-    inner join over_items as fitted
-        on
-            fitted.run_id = companion.run_id
-            and fitted.layer = over_items.layer
-            and fitted.n_items = over_items.n_items
-            and fitted.n_multipliers = over_items.n_multipliers
-    group by companion.run_id, companion.role, over_items.layer, companion.kind
-),
-
-null_t as (
-    select
-        beside.*,
-        (over_items.steerability - mean) / nullif(sd * sqrt(1 + 1 / n), 0) as t,
-        (1 + len(list_filter(sizes, lambda size: size >= abs(over_items.steerability)))) / (n + 1)
-            as rank_p
-    from beside
-    inner join over_items using (run_id, layer)
-    where beside.role = 'null'
+beside as materialized (
+    from beside_runs((
+        select list({
+            'run_id': run_id,
+            'layer': layer,
+            'n_items': n_items,
+            'n_multipliers': n_multipliers,
+            'mean': steerability
+        })
+        from over_items
+    ))
 ),
 
 unconditional as (
     select
-        beside.run_id,
-        beside.layer,
-        beside.n as n_resamples,
-        beside.sd as resample_sd,
-        sqrt(pow(standard_error, 2) + pow(beside.sd, 2)) as unconditional_error,
-        joint_degrees(pow(standard_error, 2), n_questions, pow(beside.sd, 2), beside.n) as df
+        run_id,
+        layer,
+        sqrt(pow(standard_error, 2) + pow(resample_sd, 2)) as unconditional_error,
+        joint_degrees(pow(standard_error, 2), n_questions, pow(resample_sd, 2), n_resamples) as df
     from beside
     inner join over_questions using (run_id, layer)
-    where beside.role = 'resample'
+    where n_resamples is not null
 ),
 
 joint_t as (
     select df, t_factor($confidence, df + 1) as joint_t_factor
     from (select distinct df from unconditional)
-),
-
-null_p as (
-    select *, student_t_two_sided(t, n - 1) as p
-    from null_t
-),
-
-null_q as (
-    select id.*, q
-    from q_values((
-        select list({
-            'id': {'run_id': run_id, 'layer': layer, 'kind': kind},
-            'family': kind,
-            'p': p
-        })
-        from null_p
-    ))
-),
-
-nulls as (
-    select
-        run_id,
-        layer,
-        string_agg(n || ' ' || kind, ', ' order by kind desc) as nulls,
-        max(n) filter (where kind = 'random') as random_n,
-        max(mean) filter (where kind = 'random') as random_mean,
-        max(sd) filter (where kind = 'random') as random_sd,
-        max(t) filter (where kind = 'random') as random_t,
-        max(p) filter (where kind = 'random') as random_p,
-        max(rank_p) filter (where kind = 'random') as random_rank_p,
-        max(q) filter (where kind = 'random') as random_q,
-        max(n) filter (where kind = 'label_shuffled') as label_shuffled_n,
-        max(mean) filter (where kind = 'label_shuffled') as label_shuffled_mean,
-        max(sd) filter (where kind = 'label_shuffled') as label_shuffled_sd,
-        max(t) filter (where kind = 'label_shuffled') as label_shuffled_t,
-        max(p) filter (where kind = 'label_shuffled') as label_shuffled_p,
-        max(rank_p) filter (where kind = 'label_shuffled') as label_shuffled_rank_p,
-        max(q) filter (where kind = 'label_shuffled') as label_shuffled_q
-    from null_p
-    left join null_q using (run_id, layer, kind)
-    group by run_id, layer
 ),
 
 missing as (
@@ -256,9 +188,9 @@ select
     fraction_low(anti_steerable_fraction, effective_items, t_factor) as anti_steerable_low,
     fraction_high(anti_steerable_fraction, effective_items, t_factor) as anti_steerable_high,
     over_items.unmoved_fraction,
-    coalesce(nulls.nulls, 'no null') as nulls,
-    nulls.random_q,
-    nulls.label_shuffled_q,
+    coalesce(beside.nulls, 'no null') as nulls,
+    beside.random_q,
+    beside.label_shuffled_q,
     coalesce(missing.n_missing, 0) = 0 as complete,
     asked.fit_concept,
     asked.fit_variant,
@@ -275,8 +207,8 @@ select
     over_items.multiplier_bound,
     over_items.slope_floor,
     over_questions.standard_error,
-    unconditional.n_resamples,
-    unconditional.resample_sd,
+    beside.n_resamples,
+    beside.resample_sd,
     over_items.steerability - joint_t_factor * unconditional_error as unconditional_low,
     over_items.steerability + joint_t_factor * unconditional_error as unconditional_high,
     over_items.sd_slope,
@@ -286,24 +218,24 @@ select
     fraction_low(unmoved_fraction, effective_unmoved, t_factor) as unmoved_low,
     fraction_high(unmoved_fraction, effective_unmoved, t_factor) as unmoved_high,
     over_items.r2,
-    nulls.random_n,
-    nulls.random_mean,
-    nulls.random_sd,
-    nulls.random_t,
-    nulls.random_p,
-    nulls.random_rank_p,
-    nulls.label_shuffled_n,
-    nulls.label_shuffled_mean,
-    nulls.label_shuffled_sd,
-    nulls.label_shuffled_t,
-    nulls.label_shuffled_p,
-    nulls.label_shuffled_rank_p,
+    beside.random_n,
+    beside.random_mean,
+    beside.random_sd,
+    beside.random_t,
+    beside.random_p,
+    beside.random_rank_p,
+    beside.label_shuffled_n,
+    beside.label_shuffled_mean,
+    beside.label_shuffled_sd,
+    beside.label_shuffled_t,
+    beside.label_shuffled_p,
+    beside.label_shuffled_rank_p,
     asked.run_id
 from asked
 inner join over_items using (run_id)
 inner join over_questions using (run_id, layer)
 inner join t_factors using (n_questions)
-left join nulls using (run_id, layer)
+left join beside using (run_id, layer)
 left join unconditional using (run_id, layer)
 left join joint_t using (df)
 left join missing using (run_id, layer)

@@ -12,6 +12,8 @@ comment on view run_label is
 'What views say of a run: run_card without what only joins need. One row per run_id.';
 comment on view companion_run is
 'The nulls and resamples that stand beside a run, on the same prompts. One row per run_id, companion_run_id.';
+comment on macro table beside_runs is
+'How far the nulls and resamples of some runs move the same items, with p and q.';
 comment on column companion_run.kind is
 'Which null (random or label_shuffled), or resample';
 comment on view fitted_question is
