@@ -33,6 +33,15 @@ KEYS: dict[str, tuple[str, ...]] = {
     "text_set_text": ("text_set_id", "row"),
     "text_baseline": ("evaluation_id", "text_id"),
     "damage": ("run_id", "layer", "multiplier", "text_id"),
+    "prompt_set": ("prompt_set_id",),
+    "prompt": ("prompt_id",),
+    "prompt_set_prompt": ("prompt_set_id", "row"),
+    "rollout": ("rollout_id",),
+    "sae": ("sae_id",),
+    "sae_check": ("sae_id", "model_id", "layer"),
+    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "feature"),
+    "scorer": ("scorer_id",),
+    "score": ("rollout_id", "scorer_id"),
     "cell": ("run_id", "layer", "multiplier", "split", "block"),
     "experiment_run": ("experiment",),
     "verification": ("run_id", "item_id", "layer", "multiplier"),
@@ -44,6 +53,7 @@ FIRST_WINS = frozenset(
     """
     variant item dataset_item name vector vector_fit vector_layer vector_direction
     evaluation baseline run text text_set_text text_baseline
+    prompt prompt_set_prompt rollout scorer
     """.split()
 )
 """Relations whose existing row stays; the rows of the others are replaced."""

@@ -41,6 +41,33 @@ comment on table text_baseline is
 'What a text costs a model unsteered. One row per evaluation_id, text_id.';
 comment on table damage is
 'What steering at every position does to a text. One row per run_id, layer, multiplier, text_id.';
+comment on table prompt_set is 'Openings that rollouts continue. One row per prompt_set_id.';
+comment on table prompt is 'The openings themselves. One row per prompt_id.';
+comment on table prompt_set_prompt is
+'Which opening stands in which row of a prompt set. One row per prompt_set_id, row.';
+comment on column prompt_set_prompt.copies is 'How many times the set''s samples are drawn from it';
+comment on table rollout is
+'Sampled continuations, steered or (run_id, layer, multiplier null) not. One row per rollout_id.';
+comment on column rollout.text is 'The continuation as text, the opening not included';
+comment on column rollout.n_tokens is 'Tokens sampled, an end token included';
+comment on column prompt.prompt is 'The opening, which may be empty';
+comment on table sae is 'Sparse autoencoders. One row per sae_id.';
+comment on column sae.source is 'Release and id, or sha256 of a folder''s files';
+comment on column sae.architecture is 'Kind of sparse autoencoder: standard, jumprelu, topk, ...';
+comment on column sae.layer is '0-based decoder block whose output it was trained on';
+comment on table sae_check is
+'How well a sparse autoencoder fits the activations of a model. One row per sae_id, model_id, layer.';
+comment on column sae_check.n_tokens is 'Tokens whose activations were reconstructed';
+comment on table feature_effect is
+'What steering does to features, those above the stated floor. One row per run_id, layer, multiplier, sae_id, feature.';
+comment on column feature_effect.effect is 'steered_mean - unsteered_mean';
+comment on column feature_effect.standard_error is
+'Of the effect, from differences of rollouts with the same random stream; null for one rollout';
+comment on table scorer is 'What rollouts are scored by. One row per scorer_id.';
+comment on column scorer.kind is 'Kind of scorer: words, classifier, judge, log_probability, ...';
+comment on column scorer.parameters is 'Parameters of the scorer as canonical JSON';
+comment on table score is 'What a scorer says of a rollout. One row per rollout_id, scorer_id.';
+comment on column score.score is 'The score, 0 to 1 unless the scorer says otherwise; null where it failed';
 comment on column run.parameters is 'Parameters of the operator as canonical JSON';
 comment on table measurement is
 'Steered answers, the facts that everything is computed from. One row per run_id, item_id, layer, multiplier.';

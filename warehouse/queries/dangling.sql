@@ -51,4 +51,42 @@ anti join text using (text_id)
 union all
 select 'dataset row without its item', count(*)
 from dataset_item
-anti join item using (item_id);
+anti join item using (item_id)
+union all
+select 'rollout without its evaluation', count(*)
+from rollout
+anti join evaluation using (evaluation_id)
+union all
+select 'rollout without its run', count(*)
+from rollout
+anti join run using (run_id)
+where rollout.run_id is not null
+union all
+select 'rollout without its prompt', count(*)
+from rollout
+anti join prompt using (prompt_id)
+union all
+select 'evaluation without its prompt set', count(*)
+from evaluation
+anti join prompt_set using (prompt_set_id)
+where evaluation.prompt_set_id is not null
+union all
+select 'prompt set row without its prompt', count(*)
+from prompt_set_prompt
+anti join prompt using (prompt_id)
+union all
+select 'feature effect without its run', count(*)
+from feature_effect
+anti join run using (run_id)
+union all
+select 'feature effect without its SAE', count(*)
+from feature_effect
+anti join sae using (sae_id)
+union all
+select 'score without its rollout', count(*)
+from score
+anti join rollout using (rollout_id)
+union all
+select 'score without its scorer', count(*)
+from score
+anti join scorer using (scorer_id);

@@ -3,6 +3,10 @@
 -- of executions.
 delete from measurement where run_id in (select run_id from forgotten);
 delete from damage where run_id in (select run_id from forgotten);
+delete from score
+where rollout_id in (select rollout_id from rollout where run_id in (select run_id from forgotten));
+delete from rollout where run_id in (select run_id from forgotten);
+delete from feature_effect where run_id in (select run_id from forgotten);
 delete from cell where run_id in (select run_id from forgotten);
 delete from verification where run_id in (select run_id from forgotten);
 delete from experiment_run where run_id in (select run_id from forgotten);
@@ -21,6 +25,14 @@ where evaluation_id not in (select evaluation_id from run);
 
 delete from baseline where evaluation_id in (select evaluation_id from lost_evaluation);
 delete from text_baseline where evaluation_id in (select evaluation_id from lost_evaluation);
+delete from score
+where
+    rollout_id in (
+        select rollout_id
+        from rollout
+        where evaluation_id in (select evaluation_id from lost_evaluation)
+    );
+delete from rollout where evaluation_id in (select evaluation_id from lost_evaluation);
 delete from refused where evaluation_id in (select evaluation_id from lost_evaluation);
 delete from evaluation where evaluation_id in (select evaluation_id from lost_evaluation);
 
