@@ -8,6 +8,7 @@ likelier, and which features those words excite. Nothing is trained; built in mi
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -273,4 +274,38 @@ def save(folder: Path) -> Path:
     """Write model and tokenizer as transformers reads them, and return the folder."""
     build_model().save_pretrained(folder)
     build_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def save_sae(folder: Path, **about: object) -> Path:
+    """Write the SAE as sae-lens does, its metadata changed by `about` (None: left out)."""
+    from sae_lens.saes.jumprelu_sae import JumpReLUSAE, JumpReLUSAEConfig
+    from sae_lens.saes.sae import SAEMetadata
+
+    known = {
+        "model_name": "planted",
+        "hook_name": f"blocks.{LAYER}.hook_resid_post",
+        "prepend_bos": True,
+        "model_from_pretrained_kwargs": {},
+    }
+    kept = {key: value for key, value in {**known, **about}.items() if value is not None}
+    config = JumpReLUSAEConfig(
+        d_in=D_MODEL,
+        d_sae=D_SAE,
+        dtype="float32",
+        device="cpu",
+        apply_b_dec_to_input=False,
+        metadata=SAEMetadata(**kept),
+    )
+    with warnings.catch_warnings(action="ignore"):
+        sae, planted = JumpReLUSAE(config), build_sae()
+    weights = {
+        "W_enc": planted.encoder.T.contiguous(),
+        "W_dec": planted.decoder,
+        "b_enc": planted.b_enc,
+        "b_dec": planted.b_dec,
+        "threshold": torch.full((D_SAE,), THRESHOLD),
+    }
+    sae.load_state_dict(weights)
+    sae.save_model(str(folder))
     return folder

@@ -112,4 +112,5 @@ GOOD: dict[str, dict[str, Any]] = {
         "include": [{"model": "a"}],
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
+    "saes": {"source": {"folder": "x"}, "model": "a", "layer": 1},
 }  # fmt: skip
