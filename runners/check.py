@@ -54,6 +54,7 @@ def check_all(
     from builders.faults import faults as builder_faults
     from builders.text_sets import text_set_faults
     from runners.models.model_faults import faults as model_faults
+    from runners.scoring.ready import classifier_faults
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
@@ -82,6 +83,10 @@ def check_all(
             unreachable += [Unreachable(kind, name, line) for line in unreached]
     sets = _used(experiments, "text_sets", catalog) if names else catalog.names("text_sets")
     faults += text_set_faults([catalog.get("text_sets", name) for name in sets])
+    scorers = _used(experiments, "scorers", catalog) if names else catalog.names("scorers")
+    wrong, missing = classifier_faults([catalog.get("scorers", one) for one in scorers], settings)
+    faults += wrong
+    unreachable += [Unreachable("scorers", name, line) for name, line in missing.items()]
     return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
 
 

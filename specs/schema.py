@@ -42,14 +42,27 @@ from specs.method import (
 )
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.scorer import (
+    Classifier,
+    DistinctN,
+    Judge,
+    LogProbability,
+    Prices,
+    Repetition,
+    Scale,
+    Scorer,
+    Words,
+)
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
 from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "Classifier",
     "CombinedMethod",
     "Concept",
+    "DistinctN",
     "Experiment",
     "Fields",
     "FileSource",
@@ -57,10 +70,12 @@ __all__ = [
     "HubSource",
     "InlineQuestion",
     "InlineSource",
+    "Judge",
     "LabelShuffled",
     "Lat",
     "Lda",
     "Leace",
+    "LogProbability",
     "LogisticProbe",
     "MeanCentred",
     "MeanDifference",
@@ -77,9 +92,13 @@ __all__ = [
     "Persona",
     "Planted",
     "PluginMethod",
+    "Prices",
     "Random",
     "Read",
+    "Repetition",
+    "Scale",
     "Scope",
+    "Scorer",
     "Source",
     "Spec",
     "Split",
@@ -92,6 +111,7 @@ __all__ = [
     "Turn",
     "Variant",
     "VectorFile",
+    "Words",
     "takes_letter_out",
     "with_terms",
 ]
@@ -102,6 +122,7 @@ KINDS: dict[str, Any] = {
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "scorers": Scorer,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

@@ -41,6 +41,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sae_check": ("sae_id", "model_id", "layer"),
     "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "feature"),
     "scorer": ("scorer_id",),
+    "scorer_concept": ("scorer_id", "dataset_id"),
     "score": ("rollout_id", "scorer_id"),
     "cell": ("run_id", "layer", "multiplier", "split", "block"),
     "experiment_run": ("experiment",),
@@ -53,7 +54,7 @@ FIRST_WINS = frozenset(
     """
     variant item dataset_item name vector vector_fit vector_layer vector_direction
     evaluation baseline run text text_set_text text_baseline
-    prompt prompt_set_prompt rollout scorer
+    prompt prompt_set_prompt rollout scorer scorer_concept
     """.split()
 )
 """Relations whose existing row stays; the rows of the others are replaced."""

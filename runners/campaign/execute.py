@@ -18,6 +18,8 @@ from runners.campaign.step import Step, take_in
 from runners.console import say
 from runners.damage.asked import text_units
 from runners.damage.step import DamageStep, foreseen
+from runners.scoring import ready
+from runners.scoring.step import ScoringStep
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -131,6 +133,10 @@ def _run_campaign(
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
     text_units(campaign, [])  # refuses, before work starts, what the model cannot read
+    for line in ready.fetch(
+        ready.specs_of(campaign.experiment, campaign.catalog), campaign.settings
+    ):
+        say(line)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
     step = Step(campaign, executor, options, execution, unfit)
@@ -149,6 +155,7 @@ def _run_campaign(
         for line in foreseen(campaign, units):
             say(line)
     DamageStep(campaign, budgets, options, execution).do(texts, outcome)
+    ScoringStep(campaign, options, execution).do(outcome)
     if options.dry_run:
         return
     if options.verify:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runners.scoring.ready import concept_faults
 from specs import operators
 from specs.faults import Refused
 from specs.schema import (
@@ -38,6 +39,7 @@ def faults(
         *_no_letters(experiment, asked, catalog),
         *_plugins(experiment, asked, catalog, settings),
         *_text_sets(experiment, catalog),
+        *concept_faults(experiment, asked, catalog, settings),
     ]
     for model in dict.fromkeys(c.model for c in asked):
         methods = list(dict.fromkeys(c.method for c in asked if c.model == model))

@@ -36,6 +36,10 @@ class Outcome:
     """Damages of a text, at a layer and multiplier of a run."""
     asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     """Rows of `experiment_run` so far."""
+    scored: int = 0
+    """Scores of a rollout by a scorer."""
+    unfinished: list[str] = field(default_factory=list)
+    """What could not be done though all else was: a line each, with the remedy."""
     found: list[str] = field(default_factory=list)
     """What the user should read at the end, a line each."""
     model_ids: list[str] = field(default_factory=list)

@@ -66,6 +66,10 @@ comment on column feature_effect.standard_error is
 comment on table scorer is 'What rollouts are scored by. One row per scorer_id.';
 comment on column scorer.kind is 'Kind of scorer: words, classifier, judge, log_probability, ...';
 comment on column scorer.parameters is 'Parameters of the scorer as canonical JSON';
+comment on column scorer.measures is 'behaviour or coherence: which of the two factors its scores are';
+comment on table scorer_concept is
+'The concepts whose words or criterion a scorer reads. One row per scorer_id, dataset_id.';
+comment on column scorer_concept.dataset_id is 'Hash of the concept''s rows';
 comment on table score is 'What a scorer says of a rollout. One row per rollout_id, scorer_id.';
 comment on column score.score is 'The score, 0 to 1 unless the scorer says otherwise; null where it failed';
 comment on column run.parameters is 'Parameters of the operator as canonical JSON';

@@ -89,4 +89,12 @@ anti join rollout using (rollout_id)
 union all
 select 'score without its scorer', count(*)
 from score
-anti join scorer using (scorer_id);
+anti join scorer using (scorer_id)
+union all
+select 'scored concept without its scorer', count(*)
+from scorer_concept
+anti join scorer using (scorer_id)
+union all
+select 'scored concept without its dataset', count(*)
+from scorer_concept
+anti join dataset using (dataset_id);
