@@ -77,7 +77,8 @@ def serving(behaviour: Behaviour) -> Iterator[Served]:
                 served.most_at_once = max(served.most_at_once, under_way)
                 text = body["messages"][-1]["content"]
                 seen[text] += 1
-                one = Asked(text, body, dict(self.headers), seen[text], time.monotonic())
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                one = Asked(text, body, headers, seen[text], time.monotonic())
                 served.asked.append(one)
             found = behaviour(one)
             time.sleep(found.delay)

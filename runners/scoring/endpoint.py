@@ -78,7 +78,7 @@ class Endpoint:
 
         key = os.environ[spec.key_env] if spec.key_env else None
         client = OpenAI(
-            api_key=key or "none",
+            api_key=key or "none",  # the client wants one; _request leaves it out again
             base_url=spec.base_url,
             timeout=spec.timeout,
             max_retries=0,
@@ -139,12 +139,15 @@ class Endpoint:
         return body
 
     def _request(self, messages: list[dict[str, str]]) -> dict[str, Any]:
+        from openai import Omit
+
         spec = self.spec
         asked = {"temperature": spec.temperature, "max_tokens": spec.max_tokens}
         return {
             "model": spec.model,
             "messages": messages,
             **{key: value for key, value in asked.items() if value is not None},
+            **({} if self._key else {"extra_headers": {"Authorization": Omit()}}),
             **({"extra_body": dict(spec.options)} if spec.options else {}),
         }
 
