@@ -18,6 +18,7 @@ from specs.concept import (
     Splits,
     TemplateSource,
 )
+from specs.concept_kinds import AnyConcept
 from specs.experiment import Experiment, Nulls
 from specs.method import (
     CombinedMethod,
@@ -44,10 +45,12 @@ from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
+from specs.texts_concept import LabelledFile, TextsConcept
 from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "AnyConcept",
     "CombinedMethod",
     "Concept",
     "Experiment",
@@ -58,6 +61,7 @@ __all__ = [
     "InlineQuestion",
     "InlineSource",
     "LabelShuffled",
+    "LabelledFile",
     "Lat",
     "Lda",
     "Leace",
@@ -89,6 +93,7 @@ __all__ = [
     "Term",
     "TextFile",
     "TextSet",
+    "TextsConcept",
     "Turn",
     "Variant",
     "VectorFile",
@@ -97,7 +102,7 @@ __all__ = [
 ]
 
 KINDS: dict[str, Any] = {
-    "concepts": Concept,
+    "concepts": AnyConcept,
     "variants": Variant,
     "methods": Method,
     "models": Model,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runners.campaign.texts_faults import chosen_by_questions, texts_faults
 from specs import operators
 from specs.faults import Refused
 from specs.schema import (
+    Concept,
     LabelShuffled,
     PluginMethod,
     Random,
@@ -34,7 +36,8 @@ def faults(
     """Return what is wrong, a line each; layers where a model's configuration is at hand."""
     found = [
         *_null_methods(experiment, asked, catalog),
-        *_no_choice(experiment),
+        *texts_faults(experiment, asked, catalog),
+        *(_no_choice(experiment) if chosen_by_questions(asked, catalog) else []),
         *_no_letters(experiment, asked, catalog),
         *_plugins(experiment, asked, catalog, settings),
         *_text_sets(experiment, catalog),
@@ -79,7 +82,7 @@ def _no_letters(
         concept = catalog.get("concepts", name)
         if not takes_letter_out(catalog.get("methods", method)):
             continue
-        if concept.answer_format != "letter":
+        if isinstance(concept, Concept) and concept.answer_format != "letter":
             found.append(
                 f"experiment {experiment.name}: method {method} projects out the letter, and "
                 f"concept {name} has none (answer_format {concept.answer_format}); take one out"
