@@ -52,5 +52,7 @@ def tell(
     if warning := _silence(experiment, settings):
         say(warning)
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
+    if not outcome.asks_questions:
+        return  # there is no slope to look at
     for analysis in dict.fromkeys("steerability" if graded(o) else "effects" for o in operators):
         say(f"next: steerhouse analyse {analysis} --experiment {experiment}{home}")

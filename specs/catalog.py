@@ -13,6 +13,7 @@ from specs.faults import Refused
 from specs.reader import read, shown
 from specs.schema import (
     KINDS,
+    AnyConcept,
     Concept,
     Experiment,
     Method,
@@ -70,7 +71,7 @@ class Catalog:
         return self._files(kind)[self._known(kind, name)][1:]
 
     @overload
-    def get(self, kind: Literal["concepts"], name: str) -> Concept: ...
+    def get(self, kind: Literal["concepts"], name: str) -> AnyConcept: ...
     @overload
     def get(self, kind: Literal["variants"], name: str) -> Variant: ...
     @overload
@@ -88,6 +89,15 @@ class Catalog:
     def get(self, kind: str, name: str) -> Spec:
         """Return a spec; an unknown name, or a file with faults, is a Refused."""
         return terms.resolved(self.written(kind, name), self)
+
+    def questions(self, name: str) -> Concept:
+        """Return a concept of kind choice; one of kind texts, which has no questions, is a Refused."""
+        found = self.get("concepts", name)
+        if isinstance(found, Concept):
+            return found
+        raise Refused(
+            f"concept {name}: is of kind {found.kind}, which has no questions; name one of kind choice"
+        )
 
     def written(self, kind: str, name: str) -> Spec:
         """Return a spec as `get` does, but names of other specs in it stay names."""

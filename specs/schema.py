@@ -18,6 +18,7 @@ from specs.concept import (
     Splits,
     TemplateSource,
 )
+from specs.concept_kinds import AnyConcept
 from specs.experiment import Experiment, Nulls
 from specs.method import (
     CombinedMethod,
@@ -55,10 +56,12 @@ from specs.scorer import (
 )
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
+from specs.texts_concept import LabelledFile, TextsConcept
 from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "AnyConcept",
     "Classifier",
     "CombinedMethod",
     "Concept",
@@ -72,6 +75,7 @@ __all__ = [
     "InlineSource",
     "Judge",
     "LabelShuffled",
+    "LabelledFile",
     "Lat",
     "Lda",
     "Leace",
@@ -108,6 +112,7 @@ __all__ = [
     "Term",
     "TextFile",
     "TextSet",
+    "TextsConcept",
     "Turn",
     "Variant",
     "VectorFile",
@@ -117,7 +122,7 @@ __all__ = [
 ]
 
 KINDS: dict[str, Any] = {
-    "concepts": Concept,
+    "concepts": AnyConcept,
     "variants": Variant,
     "methods": Method,
     "models": Model,

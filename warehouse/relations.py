@@ -17,6 +17,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "variant": ("variant_id",),
     "item": ("item_id",),
     "dataset_item": ("dataset_id", "row"),
+    "dataset_text": ("dataset_id", "row"),
     "name": ("kind", "id", "name"),
     "planted": ("model_id", "dataset_id", "quantity", "variant_id", "layer"),
     "vector": ("vector_id",),
@@ -52,7 +53,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 FIRST_WINS = frozenset(
     """
-    variant item dataset_item name vector vector_fit vector_layer vector_direction
+    variant item dataset_item dataset_text name vector vector_fit vector_layer vector_direction
     evaluation baseline run text text_set_text text_baseline
     prompt prompt_set_prompt rollout scorer scorer_concept
     """.split()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runners.campaign.texts_faults import chosen_by_questions, texts_faults
 from runners.scoring.ready import concept_faults
 from specs import operators
 from specs.faults import Refused
 from specs.schema import (
+    Concept,
     LabelShuffled,
     PluginMethod,
     Random,
@@ -35,7 +37,8 @@ def faults(
     """Return what is wrong, a line each; layers where a model's configuration is at hand."""
     found = [
         *_null_methods(experiment, asked, catalog),
-        *_no_choice(experiment),
+        *texts_faults(experiment, asked, catalog),
+        *(_no_choice(experiment) if chosen_by_questions(asked, catalog) else []),
         *_no_letters(experiment, asked, catalog),
         *_plugins(experiment, asked, catalog, settings),
         *_text_sets(experiment, catalog),
@@ -81,7 +84,7 @@ def _no_letters(
         concept = catalog.get("concepts", name)
         if not takes_letter_out(catalog.get("methods", method)):
             continue
-        if concept.answer_format != "letter":
+        if isinstance(concept, Concept) and concept.answer_format != "letter":
             found.append(
                 f"experiment {experiment.name}: method {method} projects out the letter, and "
                 f"concept {name} has none (answer_format {concept.answer_format}); take one out"

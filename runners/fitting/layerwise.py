@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runners.fitting.around_texts import around_texts
 from runners.fitting.geometry import geometry
 from runners.fitting.norms import factors
 from runners.fitting.recipes import AtLayer
 from runners.fitting.stability import stability
-from runners.methods.pairs import Pairs
+from runners.fitting.training import joined
+from runners.methods.texts import Texts
 from specs.schema import Optimised
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runners.fitting.estimator import Estimator
     from runners.fitting.fitter import Fitted, Fitter
     from runners.fitting.vectors import SteeringVector
+    from runners.methods.pairs import Pairs
 
 
 def fit_layers(
@@ -34,16 +40,25 @@ def fit_layers(
     residual_norm = dict(enumerate(lengths.tolist()))
     raw, around = {}, {}
     for layer in range(fitter.bench.loaded.n_layers):
-        pairs = Pairs.joined([training.pairs(layer) for training in trainings])
+        pairs = joined(trainings, layer)
         fit = estimator.settled(pairs) if estimator else None
         raw[layer] = fit(pairs) if fit else sought[layer]
-        about = geometry(pairs.positive, pairs.negative, raw[layer])
-        around[layer] = about | (stability(pairs, questions, fit) if fit else {})
+        around[layer] = _around(pairs, questions, raw[layer], fit)
     factor = factors(raw, norm, base, residual_norm)
     return {
         layer: AtLayer(raw[layer], factor[layer], residual_norm[layer], around[layer])
         for layer in raw
     }
+
+
+def _around(
+    pairs: Pairs | Texts, questions: Sequence[str], vector: np.ndarray, fit: Estimator | None
+) -> dict[str, float]:
+    """Return the columns of `vector_layer` about what a vector was fitted on."""
+    if isinstance(pairs, Texts):
+        return around_texts(pairs, questions, vector, fit) if fit else {}
+    about = geometry(pairs.positive, pairs.negative, vector)
+    return about | (stability(pairs, questions, fit) if fit else {})
 
 
 def _sought(fitter: Fitter, how: Fitted) -> dict[int, np.ndarray]:

@@ -117,7 +117,7 @@ def _of_spec(
         return
     for concept, vector_ids in vectors.items():
         subject = Subject.of(campaign.catalog.get("concepts", concept))
-        dataset_id = campaign.benches[concept].dataset.dataset_id
+        dataset_id = campaign.fitters[concept].bench.dataset.dataset_id
         filled = parameters(spec, subject, campaign.settings)
         yield AskedScorer(spec, filled, {dataset_id: subject}, set(vector_ids))
 

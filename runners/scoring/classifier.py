@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from runners.models.folder_faults import read_json
 from runners.models.model_files import ModelFiles, about, locate
 from runners.prompts.chat import first_line
 from runners.prompts.speaker import quiet
-from runners.scoring.rollouts import Rollout, Scored, read_text
+from runners.scoring.rollouts import Rollout, Said, Scored, read_text
 from specs.faults import Refused
 from specs.reader import place
 from specs.schema import Model
@@ -45,7 +45,7 @@ class ClassifierScorer:
     n_cut: int = 0
     """Texts of which only the beginning was read."""
 
-    def scores(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, Scored]]:
+    def scores(self, rollouts: Sequence[Rollout]) -> Said:
         """Yield each rollout with its score, texts of like length read together."""
         texts = {one.rollout_id: read_text(one, self.spec.reads) for one in rollouts}
         ordered = sorted(rollouts, key=lambda one: (len(texts[one.rollout_id]), one.rollout_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runners.scoring.endpoint import Endpoint, Reply, Stopped
 from runners.scoring.pace import Pace
 from runners.scoring.ratings import NoRating, rating, score
-from runners.scoring.rollouts import Rollout, Scored
+from runners.scoring.rollouts import Rollout, Said, Scored
 from specs import judge_checks
 from specs.faults import Refused
 from specs.reader import place
@@ -75,7 +75,7 @@ class JudgeScorer:
         """
         return cls(Endpoint.open(spec, Pace(spec.requests_per_minute)), Rubric(spec, about))
 
-    def scores(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, Scored]]:
+    def scores(self, rollouts: Sequence[Rollout]) -> Said:
         """Yield what it says of each rollout, in the order of its answers.
 
         Those that it was not asked about, having stopped, are left out. Closing the generator ends

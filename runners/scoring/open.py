@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import TYPE_CHECKING, Protocol
 
 from runners.scoring.repeats import distinct, fresh_share, units
-from runners.scoring.rollouts import Rollout, Scored, read_text
+from runners.scoring.rollouts import Rollout, Said, Scored, read_text
 from runners.scoring.words import pattern, presence, share
 from specs.schema import Classifier, DistinctN, Judge, LogProbability, Repetition, Words
 
@@ -30,7 +30,7 @@ class Scorer(Protocol):
     n_cut: int
     """Texts of which only the beginning was read."""
 
-    def scores(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, Scored]]:
+    def scores(self, rollouts: Sequence[Rollout]) -> Said:
         """Yield each rollout with what is said of it, in any order."""
         ...
 
@@ -43,7 +43,7 @@ class LocalScorer:
     stopped: str | None = None
     n_cut: int = 0
 
-    def scores(self, rollouts: Sequence[Rollout]) -> Iterator[tuple[Rollout, Scored]]:
+    def scores(self, rollouts: Sequence[Rollout]) -> Said:
         """Yield each rollout with its score."""
         yield from ((rollout, Scored(self.of(rollout))) for rollout in rollouts)
 

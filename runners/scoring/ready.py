@@ -37,7 +37,7 @@ def concept_faults(
         specs = [spec for spec in specs_of(experiment, catalog) if uses_concept(spec)]
     except Refused as refused:
         return [f"{where}: {fault}" for fault in refused.faults]
-    found = []
+    found: list[str] = []
     for name in dict.fromkeys(c.fit_concept for c in asked) if specs else ():
         subject = Subject.of(catalog.get("concepts", name))
         for spec in specs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,3 +45,7 @@ class Scored:
 def read_text(rollout: Rollout, reads: str) -> str:
     """Return what a scorer reads: the continuation, or with the opening before it."""
     return rollout.prompt + rollout.text if reads == "prompt_and_text" else rollout.text
+
+
+Said = Generator[tuple[Rollout, Scored], None, None]
+"""Rollouts, each with what is said of it, in any order; closing it ends the work."""

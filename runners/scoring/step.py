@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,7 @@ class ScoringStep:
             block = rollouts[start : start + size]
             found: dict[str, Scored] = {}
             try:
-                with closing(_of_block(scorer, block)) as scores:
+                with closing(scorer.scores(block)) as scores:
                     for rollout, scored in scores:
                         found[rollout.rollout_id] = scored
                         progress.advance(1)
@@ -178,8 +178,3 @@ class ScoringStep:
         from warehouse.staged import stage
 
         stage(self.campaign.settings.home, key, tables)
-
-
-def _of_block(scorer: Any, block: Sequence[Rollout]) -> Iterator[tuple[Rollout, Scored]]:
-    """Yield what a scorer says of a block, as a generator that can be closed."""
-    yield from scorer.scores(block)

@@ -9,7 +9,7 @@ from specs.faults import Refused
 from specs.reader import place
 
 if TYPE_CHECKING:
-    from specs.schema import Concept, Scorer
+    from specs.schema import AnyConcept, Scorer
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Subject:
     """Completes "the text …"."""
 
     @classmethod
-    def of(cls, concept: Concept) -> Subject:
+    def of(cls, concept: AnyConcept) -> Subject:
         """Return a concept's name, scorer words and criterion."""
         return cls(concept.name, concept.scorer_words, concept.criterion)
 

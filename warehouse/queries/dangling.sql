@@ -53,6 +53,10 @@ select 'dataset row without its item', count(*)
 from dataset_item
 anti join item using (item_id)
 union all
+select 'dataset row without its text', count(*)
+from dataset_text
+anti join text using (text_id)
+union all
 select 'rollout without its evaluation', count(*)
 from rollout
 anti join evaluation using (evaluation_id)
