@@ -28,6 +28,7 @@ MOST = 512
 """Tokens that are read where neither tokenizer nor configuration names a limit."""
 BEYOND = 1e9
 """Limits of this many tokens and more are none."""
+EMPTY = "the classifier's tokenizer leaves nothing of the text"
 MULTI_LABEL = "multi_label_classification"
 
 
@@ -48,20 +49,26 @@ class ClassifierScorer:
     def scores(self, rollouts: Sequence[Rollout]) -> Said:
         """Yield each rollout with its score, texts of like length read together."""
         texts = {one.rollout_id: read_text(one, self.spec.reads) for one in rollouts}
-        ordered = sorted(rollouts, key=lambda one: (len(texts[one.rollout_id]), one.rollout_id))
-        for start in range(0, len(ordered), self.spec.batch):
-            batch = ordered[start : start + self.spec.batch]
+        ids = self.tokenizer(list(texts.values()), truncation=False)["input_ids"]
+        lengths = dict(zip(texts, map(len, ids), strict=True))
+        self.n_cut += sum(length > self._most() for length in lengths.values())
+        ordered = sorted(rollouts, key=lambda one: (lengths[one.rollout_id], one.rollout_id))
+        full = [one for one in ordered if lengths[one.rollout_id]]
+        yield from ((one, Scored(None, EMPTY)) for one in ordered if not lengths[one.rollout_id])
+        for start in range(0, len(full), self.spec.batch):
+            batch = full[start : start + self.spec.batch]
             found = self._probabilities([texts[one.rollout_id] for one in batch])
             yield from ((one, Scored(score)) for one, score in zip(batch, found, strict=True))
 
     def _probabilities(self, texts: Sequence[str]) -> list[float]:
         import torch
 
-        most = self._most()
-        whole = self.tokenizer(list(texts), truncation=False)["input_ids"]
-        self.n_cut += sum(len(ids) > most for ids in whole)
         encoded = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=most, return_tensors="pt"
+            list(texts),
+            padding=True,
+            truncation=True,
+            max_length=self._most(),
+            return_tensors="pt",
         ).to(self.device)
         with torch.inference_mode():
             logits = self.model(**encoded).logits.float()
