@@ -42,6 +42,8 @@ from specs.method import (
 )
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.prompt_set import PromptSet, Rise
+from specs.rollouts import Rollouts
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
 from specs.variant import Turn, Variant
@@ -77,8 +79,11 @@ __all__ = [
     "Persona",
     "Planted",
     "PluginMethod",
+    "PromptSet",
     "Random",
     "Read",
+    "Rise",
+    "Rollouts",
     "Scope",
     "Source",
     "Spec",
@@ -102,6 +107,7 @@ KINDS: dict[str, Any] = {
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "prompt_sets": PromptSet,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

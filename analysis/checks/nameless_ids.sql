@@ -23,6 +23,9 @@ bearer as (
     union all
     select 'text_set', text_set_id
     from text_set
+    union all
+    select 'prompt_set', prompt_set_id
+    from prompt_set
 ),
 
 judged as (

@@ -112,4 +112,5 @@ GOOD: dict[str, dict[str, Any]] = {
         "include": [{"model": "a"}],
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
+    "prompt_sets": {"prompts": ["", "a b"], "copies": {"": 2}},
 }  # fmt: skip
