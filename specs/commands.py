@@ -11,7 +11,16 @@ import click
 if TYPE_CHECKING:
     from specs.settings import Settings
 
-KINDS = ("concepts", "variants", "methods", "models", "text_sets", "scorers", "experiments")
+KINDS = (
+    "concepts",
+    "variants",
+    "methods",
+    "models",
+    "text_sets",
+    "prompt_sets",
+    "scorers",
+    "experiments",
+)
 
 
 @click.command("list")

@@ -43,6 +43,8 @@ from specs.method import (
 )
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.prompt_set import PromptSet, Rise
+from specs.rollouts import Rollouts
 from specs.scorer import (
     Classifier,
     DistinctN,
@@ -97,9 +99,12 @@ __all__ = [
     "Planted",
     "PluginMethod",
     "Prices",
+    "PromptSet",
     "Random",
     "Read",
     "Repetition",
+    "Rise",
+    "Rollouts",
     "Scale",
     "Scope",
     "Scorer",
@@ -127,6 +132,7 @@ KINDS: dict[str, Any] = {
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "prompt_sets": PromptSet,
     "scorers": Scorer,
     "experiments": Experiment,
 }

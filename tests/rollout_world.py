@@ -77,6 +77,7 @@ class World:
         if concept and role == "fitted":
             dataset_id = self.concept(concept)
             self.add("variant", variant_id=identity("variant", concept), dataset_id=dataset_id)
+            self.add("name", kind="variant", id=identity("variant", concept), name="texts")
             self.add("vector_fit", vector_id=vector_id, dataset_id=dataset_id, split="train", variant_id=identity("variant", concept), items_sha256="x", n_items=2, n_questions=2)  # fmt: skip
         run_id = identity("run", evaluation_id, vector_id, operator)
         self.add("run", run_id=run_id, evaluation_id=evaluation_id, vector_id=vector_id, operator=operator, parameters="{}", scope="all", identity_at_zero=operator == "add", graded=True)  # fmt: skip
@@ -109,7 +110,7 @@ class World:
                     written = text(prompt, sample)
                     rollout_id = identity("rollout", evaluation_id, *cell.values(), prompt, sample)
                     tokens = [len(word) for word in written.split()] or [0]
-                    self.add("rollout", rollout_id=rollout_id, evaluation_id=evaluation_id, prompt_id=identity("prompt", prompt), sample=sample, text=written, token_ids=tokens, n_tokens=len(tokens), logprob=-1.0, unsteered_logprob=-2.0 - sample, **cell)  # fmt: skip
+                    self.add("rollout", rollout_id=rollout_id, evaluation_id=evaluation_id, prompt_id=identity("prompt", prompt), sample=sample, text=written, token_ids=tokens, n_tokens=len(tokens), logprob=-1.0, unsteered_logprob=-2.0 - sample, margin=1.0, **cell)  # fmt: skip
                     found.append(rollout_id)
         return found
 

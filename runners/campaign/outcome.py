@@ -34,6 +34,8 @@ class Outcome:
     fitted: int = 0
     damages: int = 0
     """Damages of a text, at a layer and multiplier of a run."""
+    rollouts: int = 0
+    """Sampled, unsteered ones included."""
     asks_questions: bool = True
     """Whether there are logit differences; of concepts of kind texts alone there are none."""
     asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)

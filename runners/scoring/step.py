@@ -98,13 +98,13 @@ class ScoringStep:
 
     def _of(self, asked: AskedScorer) -> dict[str, Any]:
         """Return the parameters of the query for a scorer's rollouts."""
-        vectors = asked.vector_ids
+        vectors, rollouts = asked.vector_ids, self.campaign.experiment.rollouts
         return {
             "experiment": self.campaign.experiment.name,
             "model_id": self.campaign.loaded.model_id,
             "scorer_id": asked.scorer_id,
             "vector_ids": None if vectors is None else sorted(vectors),
-            "samples": None,
+            "samples": rollouts.samples if rollouts else None,
         }
 
     def _score(self, todo: Todo, progress: Bar, outcome: Outcome) -> None:

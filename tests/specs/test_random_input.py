@@ -112,6 +112,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "include": [{"model": "a"}],
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
+    "prompt_sets": {"prompts": ["", "a b"], "copies": {"": 2}},
     "scorers": {
         "kind": "judge", "measures": "behaviour", "model": "m", "rubric": "{{ text }}", "scale": {},
         "options": {"seed": 1}, "prices": {"read": 1.0, "written": 2.0},

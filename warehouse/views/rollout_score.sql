@@ -1,43 +1,17 @@
--- What scorers say of each rollout, with everything known about its run; rollouts without steering
--- have no run, and stand beside every run of their evaluation.
+-- What scorers say of each rollout, with everything known about it (rollout_card).
 create view rollout_score as
 select
     score.rollout_id,
     score.scorer_id,
-    rollout.evaluation_id,
-    rollout.run_id,
-    evaluation.model_id,
-    evaluation.prompt_set_id,
-    coalesce(model_name.name || model_name.suffix, model.source) as model,
-    coalesce(prompt_set.name, evaluation.prompt_set_id) as prompt_set,
-    run_card.fit_concept,
-    run_card.method,
-    run_card.role,
-    run_card.norm,
-    run_card.operator,
-    run_card.scope,
-    rollout.layer,
-    rollout.multiplier,
-    rollout.prompt_id,
-    prompt.prompt,
-    rollout.sample,
-    rollout.text,
     coalesce(scorer_name.name, scorer.kind) as scorer,
     scorer.measures,
     score.score,
     score.failure,
-    score.answer
+    score.answer,
+    rollout_card.* exclude (rollout_id)
 from score
-inner join rollout using (rollout_id)
 inner join scorer using (scorer_id)
-inner join evaluation using (evaluation_id)
-inner join prompt using (prompt_id)
-left join model using (model_id)
-left join run_card on run_card.run_id = rollout.run_id
-left join shown_name as model_name
-    on model_name.kind = 'model' and model_name.id = evaluation.model_id
-left join shown_name as prompt_set
-    on prompt_set.kind = 'prompt_set' and prompt_set.id = evaluation.prompt_set_id
+inner join rollout_card using (rollout_id)
 left join shown_name as scorer_name
     on scorer_name.kind = 'scorer' and scorer_name.id = score.scorer_id;
 
