@@ -221,7 +221,7 @@ class Concept(Spec):
     persona: Persona | None = None
     """Sentences for the variants that need them."""
     criterion: Text | None = None
-    """A sentence that completes "the text …", by which a judge rates rollouts for the concept."""
+    """What a judge is asked of a text, in a sentence: what shows the concept, and how much."""
     scorer_words: Unique[Text] = ()
     """Words and phrases by which a rollout that shows the concept is told without a judge."""
     language: str = "en"

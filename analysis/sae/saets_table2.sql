@@ -13,7 +13,7 @@
 --   confidence        fraction   0.95              level of the interval
 -- columns:
 --   model                model
---   concept              concept that is scored, or `average` over the concepts of a method
+--   concept              concept that is scored (`saets-love` is the paper's love), or `average` over those of a method
 --   published_method     CAA, SAE, SAE-TS, pseudo-inverse or rotation; null for methods the paper has not
 --   method               how the vector was fitted
 --   behaviour_scorer     what scores behaviour
@@ -210,12 +210,12 @@ from ours
 left join beside on beside.model = ours.model
 full join published
     on
-        published.concept = lower(ours.concept)
+        published.concept = regexp_replace(lower(ours.concept), '^saets-', '')
         and published.method = ours.published_method
         and published.model = beside.published_model
 order by
     ours.model nulls last, published.model, ours.prompt_set, ours.behaviour_scorer,
     ours.coherence_scorer, coalesce(ours.concept, published.concept) = 'average',
-    lower(coalesce(ours.concept, published.concept)),
+    coalesce(ours.concept, published.concept),
     coalesce(ours.published_method, published.method) nulls last, ours.method, ours.layer,
     ours.run_id

@@ -54,7 +54,8 @@ def classifier_faults(
     """Return (faults, scorer -> where its classifier was looked for in vain), as of models."""
     from runners.scoring.classifier import files_of
 
-    found, unreachable = [], {}
+    found: list[str] = []
+    unreachable: dict[str, str] = {}
     for spec in specs:
         if not isinstance(spec, Classifier):
             continue

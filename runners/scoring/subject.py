@@ -19,7 +19,7 @@ class Subject:
     name: str
     words: tuple[str, ...] = ()
     criterion: str | None = None
-    """Completes "the text …"."""
+    """What a judge is asked of a text, in a sentence."""
 
     @classmethod
     def of(cls, concept: AnyConcept) -> Subject:
@@ -50,7 +50,7 @@ def criterion(subject: Subject | None, spec: Scorer) -> str:
     if subject is None or not subject.criterion:
         whose = f"concept {subject.name!r}" if subject else "the concept"
         raise Refused(
-            f"{place(spec)}: {whose} has no `criterion` to rate by; add it to its YAML, a sentence "
-            "that completes `the text …`, or `criterion:` here"
+            f"{place(spec)}: {whose} has no `criterion` to rate by; add a sentence to its YAML, or "
+            "`criterion:` here"
         )
     return subject.criterion
