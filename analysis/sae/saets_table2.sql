@@ -173,7 +173,8 @@ published as (
 beside as (
     select
         model,
-        if(lower(model) in (select model from published), lower(model), 'gemma-2-2b') as published_model
+        if(lower(model) in (select model from published), lower(model), 'gemma-2-2b')
+            as published_model
     from (select distinct model from ours)
 )
 
