@@ -100,9 +100,7 @@ def _inputs(concept: TextsConcept) -> str:
     return identity("build", format=FORMAT, numerics=NUMERICS, concept=about, source=source)
 
 
-def _manifest(
-    concept: TextsConcept, rows: list[dict[str, Any]], inputs: str
-) -> Mapping[str, Any]:
+def _manifest(concept: TextsConcept, rows: list[dict[str, Any]], inputs: str) -> Mapping[str, Any]:
     return {
         "format": FORMAT,
         "kind": TEXTS,

@@ -38,7 +38,9 @@ def _reason(method: FittedMethod) -> str | None:
     if isinstance(method, PcaCentered):
         if method.of == "activations":
             return _read(method)
-        return f"is fitted on {method.of} of pairs, and texts have none (`of: activations` needs none)"
+        return (
+            f"is fitted on {method.of} of pairs, and texts have none (`of: activations` needs none)"
+        )
     if not isinstance(method, UNPAIRED):
         return "needs pairs of a positive and a negative completion, and texts are in no pairs"
     return _read(method)

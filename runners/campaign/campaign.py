@@ -258,7 +258,9 @@ class Campaign:
         """
         if self._of_texts is None:
             self._of_texts = [
-                Asked(Run.of_none(vector, c.operator, c.scope), "train", layer, self._multipliers(c))
+                Asked(
+                    Run.of_none(vector, c.operator, c.scope), "train", layer, self._multipliers(c)
+                )
                 for c in self.combinations
                 if c.concept in self.texts
                 for layer in self._all_layers(c)

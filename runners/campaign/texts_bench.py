@@ -89,7 +89,9 @@ class TextsBench:
         if len(tokens) <= before:
             return "no token: the tokenizer leaves nothing of the text"
         if len(tokens) > self.loaded.context:
-            return f"beyond the context: {len(tokens)} tokens, the model holds {self.loaded.context}"
+            return (
+                f"beyond the context: {len(tokens)} tokens, the model holds {self.loaded.context}"
+            )
         if (largest := max(tokens)) >= self.loaded.vocabulary:
             return f"unknown token: id {largest}, the model has {self.loaded.vocabulary} embeddings"
         return None

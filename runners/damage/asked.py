@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runners.campaign.asked import Asked, Run
 from runners.campaign.ids import run_id
-from runners.campaign.reported import NULL, reported
+from runners.campaign.reported import reported
 from runners.damage.texts import TokenisedTexts, tokenise_texts
 from specs import operators
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runners.campaign.execution import now
+from runners.campaign.reported import NULL, reported
 from runners.campaign.step import take_in
 from runners.console import bar, say
-from runners.campaign.reported import NULL, reported
 from runners.damage.asked import SPLIT, cells, tokenised_texts
 from runners.damage.measure import TextBlock, blocks, measure_texts
 from specs.faults import Refused

@@ -1,4 +1,4 @@
-"""What a method is fitted on where nothing is paired: the activations of texts, and their labels."""
+"""What a method is fitted on where nothing is paired: activations of texts, with labels.
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Texts(NamedTuple):
 
     @property
     def part(self) -> np.ndarray:
-        """int [texts]: 0 throughout, for texts are one fit."""
+        """Int [texts]: 0 throughout, for texts are one fit."""
         return np.zeros(len(self.rows), np.int64)
 
     def take(self, rows: np.ndarray) -> Texts:
