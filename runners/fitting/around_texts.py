@@ -1,4 +1,4 @@
-"""How texts lie around the vector fitted on them, and how much of it others would give back.
+"""How texts lie around the vector fitted on them, and how much of it others would give back."""
 
 from __future__ import annotations
 
