@@ -130,7 +130,7 @@ def write_config(
     rows: Sequence[Mapping[str, Any]],
     schema: pa.Schema,
 ) -> None:
-    """Write a config: a file for each split that has rows; `items` say which split each row is of."""
+    """Write a config: a file for each split with rows; `items` say which split each is of."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""The texts of a concept of kind `texts`: read from YAML or file, as rows, with what is odd in them.
+"""The texts of a concept of kind `texts`: read from YAML or file, and what is odd in them.
 
 The rule for rows at fault is that of `builders.questions` for sources that the user wrote: they
 are errors, for they can be mended. Nothing is left out.
@@ -75,7 +75,8 @@ def text_rows(concept: TextsConcept) -> list[dict[str, Any]]:
             a label that says neither, no text on one side.
     """
     written = list(_written(concept))
-    empty = [f"{one.where}: the text is empty; write it or delete it" for one in written if not one.text]  # fmt: skip
+    blank = [one for one in written if not one.text]
+    empty = [f"{one.where}: the text is empty; write it or delete it" for one in blank]
     if empty:
         raise Refused(*first_few(empty, place(concept)))
     for is_positive, side in zip((True, False), SIDES, strict=True):

@@ -94,12 +94,13 @@ class Catalog:
         return terms.resolved(self.written(kind, name), self)
 
     def questions(self, name: str) -> Concept:
-        """Return a concept of kind choice; one of kind texts, which has no questions, is a Refused."""
+        """Return a concept of kind choice; one of texts, without questions, is a Refused."""
         found = self.get("concepts", name)
         if isinstance(found, Concept):
             return found
         raise Refused(
-            f"concept {name}: is of kind {found.kind}, which has no questions; name one of kind choice"
+            f"concept {name}: is of kind {found.kind}, which has no questions; name one of kind "
+            "choice"
         )
 
     def written(self, kind: str, name: str) -> Spec:

@@ -12,10 +12,8 @@ from specs.texts_concept import TextsConcept
 
 def _concept_tag(value: Any) -> str | None:
     """Return the tag of a concept's kind; one that names none is of questions."""
-    if isinstance(value, dict):
-        kind = value.get("kind", "choice")
-    else:
-        kind = getattr(value, "kind", None)
+    whole = isinstance(value, dict)
+    kind = value.get("kind", "choice") if whole else getattr(value, "kind", None)
     return f"<{kind}>" if isinstance(kind, str) else None
 
 

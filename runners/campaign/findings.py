@@ -31,7 +31,7 @@ def unchosen_layers(combinations: Iterable[Combination]) -> list[str]:
 
 
 def unasked(campaign: Campaign) -> list[str]:
-    """Return a line on concepts of kind texts whose vectors were fitted, and nothing asked of them."""
+    """Return a line on vectors that were fitted on texts, and of which nothing was asked."""
     experiment = campaign.experiment
     told = {c.fit_concept for c in campaign.asking}
     silent = [] if experiment.text_sets else sorted(campaign.texts - told)

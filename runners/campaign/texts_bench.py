@@ -12,8 +12,9 @@ import numpy as np
 from builders.layout import TEXTS
 from runners.campaign.bench import Tokenised
 from runners.console import say
-from runners.prompts.encoding import control_tokens, encode_plain
-from runners.prompts.positions import TokenisedItem
+from runners.prompts.encoding import control_tokens
+from runners.prompts.plain_texts import plain_texts
+from runners.prompts.positions import TokenisedItem, Unfit
 
 if TYPE_CHECKING:
     from builders.texts_dataset import BuiltTexts
@@ -73,25 +74,7 @@ class TextsBench:
                 f"Warning: concept {self.concept.name}: texts hold {', '.join(found)}, which "
                 f"{self.loaded.spec.name} reads as control tokens"
             )
-        before, *encoded = encode_plain(tokenizer, ["", *self._texts.values()])
-        fit: dict[str, TokenisedItem] = {}
-        unfit: dict[str, str] = {}
-        for (name, text), tokens in zip(self._texts.items(), encoded, strict=True):
-            if reason := self._why_unfit(tokens, len(before)):
-                unfit[name] = reason
-                continue
-            own, ahead = tuple(tokens[len(before) :]), tuple(before)
-            fit[name] = TokenisedItem(name, text, ahead, (), own, (), sequence=True)
+        found = plain_texts(self.loaded, self._texts)
+        fit = {item.item_id: item for item in found if isinstance(item, TokenisedItem)}
+        unfit = {item.item_id: item.reason for item in found if isinstance(item, Unfit)}
         return Tokenised(self.dataset.variants[TEXTS].variant_id, "", fit, unfit)
-
-    def _why_unfit(self, tokens: Sequence[int], before: int) -> str | None:
-        """Return why a text cannot be read by the model."""
-        if len(tokens) <= before:
-            return "no token: the tokenizer leaves nothing of the text"
-        if len(tokens) > self.loaded.context:
-            return (
-                f"beyond the context: {len(tokens)} tokens, the model holds {self.loaded.context}"
-            )
-        if (largest := max(tokens)) >= self.loaded.vocabulary:
-            return f"unknown token: id {largest}, the model has {self.loaded.vocabulary} embeddings"
-        return None

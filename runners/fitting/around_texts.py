@@ -1,4 +1,4 @@
-"""How texts lie around the vector fitted on them, and how much of it would come back with others."""
+"""How texts lie around the vector fitted on them, and how much of it others would give back."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ def lat(positive: np.ndarray, negative: np.ndarray, *, seed: int = 0) -> np.ndar
     """Return the first principal axis of differences of random pairs, float64 [d_model].
 
     All 2n activations are paired at random, each in one pair (of an odd number of texts one is left
-    over), whatever question and label they are of: the paper's way where labels are not used for the
-    axis. Differences are centred, as in its code; there are n of them. Labels only give sign and
-    length (`direction.along`). On average over draws their covariance is twice that of all
+    over), whatever question and label they are of: the paper's way where labels are not used for
+    the axis. Differences are centred, as in its code; there are n of them. Labels only give sign
+    and length (`direction.along`). On average over draws their covariance is twice that of all
     activations, so that `pca_centered` of `activations` is what this comes to without chance.
 
     Pairs are drawn by `seed` and the number of items. A resample, and a shuffle of labels, which

@@ -1,4 +1,4 @@
-"""What a method is fitted on where nothing is paired: the activations of texts, and their labels."""
+"""What a method is fitted on where nothing is paired: activations of texts, with labels."""
 
 from __future__ import annotations
 
