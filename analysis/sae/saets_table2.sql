@@ -109,8 +109,8 @@ single as (
 -- with several scorers of one name or runs of one method for a concept, each concept counts once
 by_concept as (
     select
-        model, model_id, concept, published_method, method, behaviour_scorer, coherence_scorer, layer,
-        prompt_set, norm, operator, scope, seed,
+        model, model_id, concept, published_method, method, behaviour_scorer, coherence_scorer,
+        layer, prompt_set, norm, operator, scope, seed,
         avg(ours) as ours,
         avg(held_out) as held_out,
         bool_and(complete) as complete,

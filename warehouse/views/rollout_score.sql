@@ -421,7 +421,8 @@ in_sample as (
     from valued
     where is_first is null
     window of_run as (partition by run_id, behaviour_id, coherence_id, layer)
-    qualify row_number() over (of_run order by round(value, 9) desc, abs(multiplier), multiplier) = 1
+    qualify
+        row_number() over (of_run order by round(value, 9) desc, abs(multiplier), multiplier) = 1
 ),
 
 chosen as (
