@@ -11,7 +11,17 @@ from typing import Literal, overload
 from specs import references, terms
 from specs.faults import Refused
 from specs.reader import read, shown
-from specs.schema import KINDS, Concept, Experiment, Method, Model, Spec, TextSet, Variant
+from specs.schema import (
+    KINDS,
+    Approximator,
+    Concept,
+    Experiment,
+    Method,
+    Model,
+    Spec,
+    TextSet,
+    Variant,
+)
 from specs.settings import Settings
 from specs.suggestions import did_you_mean
 
@@ -71,6 +81,8 @@ class Catalog:
     def get(self, kind: Literal["experiments"], name: str) -> Experiment: ...
     @overload
     def get(self, kind: Literal["text_sets"], name: str) -> TextSet: ...
+    @overload
+    def get(self, kind: Literal["approximators"], name: str) -> Approximator: ...
     @overload
     def get(self, kind: str, name: str) -> Spec: ...
     def get(self, kind: str, name: str) -> Spec:

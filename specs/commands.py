@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from specs.settings import Settings
 
-KINDS = ("concepts", "variants", "methods", "models", "text_sets", "experiments")
+KINDS = ("concepts", "variants", "methods", "models", "text_sets", "approximators", "experiments")
 
 
 @click.command("list")

@@ -9,7 +9,7 @@ from specs import terms
 from specs.document import Loc
 from specs.faults import Refused
 from specs.reader import place
-from specs.schema import CombinedMethod, Concept, Experiment, Spec
+from specs.schema import KINDS, Approximator, CombinedMethod, Concept, Experiment, Spec
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
@@ -29,6 +29,8 @@ def faults(spec: Spec, catalog: Catalog) -> list[str]:
     """Return one line for each name, glob or tag in `spec` that stands for no spec of `catalog`."""
     lines = list(terms.faults(spec, catalog)) if isinstance(spec, CombinedMethod) else []
     for loc, kind, pattern in _names(spec):
+        if kind not in KINDS:
+            continue
         try:
             if not catalog.match(kind, pattern):
                 lines.append(f"{place(spec, loc)}: {catalog.unmatched(kind, pattern)}")
@@ -42,6 +44,11 @@ def _names(spec: Spec) -> Iterator[tuple[Loc, str, str]]:
     if isinstance(spec, Concept):
         for index, truth in enumerate(spec.planted):
             yield ("planted", index, "variant"), "variants", truth.variant
+    if isinstance(spec, Approximator):
+        yield ("model",), "models", spec.model
+        yield ("sae",), "saes", spec.sae
+        yield ("inputs", "sae"), "saes", spec.inputs.sae
+        yield ("prompt_set",), "prompt_sets", spec.prompt_set
     if isinstance(spec, Experiment):
         for field, kind in NAMED_BY.items():
             for index, pattern in enumerate(getattr(spec, field)):

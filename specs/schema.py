@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from specs.approximator import Approximator, Inputs, MapFit, Sampling
 from specs.concept import (
     Concept,
     Fields,
@@ -48,6 +49,7 @@ from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "Approximator",
     "CombinedMethod",
     "Concept",
     "Experiment",
@@ -57,6 +59,7 @@ __all__ = [
     "HubSource",
     "InlineQuestion",
     "InlineSource",
+    "Inputs",
     "LabelShuffled",
     "Lat",
     "Lda",
@@ -64,6 +67,7 @@ __all__ = [
     "LogisticProbe",
     "MeanCentred",
     "MeanDifference",
+    "MapFit",
     "Method",
     "Model",
     "Norm",
@@ -79,6 +83,7 @@ __all__ = [
     "PluginMethod",
     "Random",
     "Read",
+    "Sampling",
     "Scope",
     "Source",
     "Spec",
@@ -102,6 +107,7 @@ KINDS: dict[str, Any] = {
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "approximators": Approximator,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

@@ -23,6 +23,9 @@ bearer as (
     union all
     select 'text_set', text_set_id
     from text_set
+    union all
+    select 'approximator', approximator_id
+    from approximator
 ),
 
 judged as (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from warehouse.staged import is_running
 
-FOLDERS = ("vectors", "activations")
+FOLDERS = ("vectors", "activations", "approximators", "approximators/effects/*")
 """Where files are written under a temporary name first; `staged` looks after its own."""
 
 
@@ -21,7 +21,7 @@ def remove_leftovers(home: Path) -> list[Path]:
     found = [
         file
         for folder in FOLDERS
-        for file in (home / folder).glob("*.tmp")
+        for file in home.glob(f"{folder}/*.tmp")
         if (process := file.name.split(".")[-2]).isdigit() and not is_running(int(process))
     ]
     for file in found:

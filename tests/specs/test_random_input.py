@@ -112,4 +112,8 @@ GOOD: dict[str, dict[str, Any]] = {
         "include": [{"model": "a"}],
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
+    "approximators": {
+        "model": "a", "layer": 1, "sae": "b", "inputs": {"sae": "c", "features": 5}, "scale": 2.0,
+        "prompt_set": "d", "fit": {"kind": "ridge"}, "held_out": 0.5,
+    },
 }  # fmt: skip

@@ -68,6 +68,24 @@ comment on column scorer.kind is 'Kind of scorer: words, classifier, judge, log_
 comment on column scorer.parameters is 'Parameters of the scorer as canonical JSON';
 comment on table score is 'What a scorer says of a rollout. One row per rollout_id, scorer_id.';
 comment on column score.score is 'The score, 0 to 1 unless the scorer says otherwise; null where it failed';
+comment on table approximator is
+'Linear maps from a unit steering vector to what it does to features, y = xM + b. One row per approximator_id.';
+comment on column approximator.layer is '0-based decoder block whose output is steered and read';
+comment on column approximator.sae_id is 'Autoencoder whose features are foretold';
+comment on column approximator.parameters is 'Parameters of fit, inputs and rollouts as canonical JSON';
+comment on column approximator.scale is 'Length of every vector; null where a rise was given';
+comment on table approximator_feature is
+'What an approximator has on each feature: its column of M, and sums over vectors that it has not seen. One row per approximator_id, feature.';
+comment on column approximator_feature.mean_effect is 'Mean measured effect over the held-out vectors';
+comment on table feature_cause is
+'Features whose decoder rows raise a feature most, as foretold. One row per approximator_id, feature, rank.';
+comment on column feature_cause.rank is '1 raises it most';
+comment on column feature_cause.effect is
+'Foretold rise of the feature''s mean activation when the cause''s unit decoder row is added, less bias';
+comment on table feature_neighbour is
+'Features whose decoder rows point nearly the same way. One row per sae_id, feature, rank.';
+comment on column feature_neighbour.rank is '1 is nearest';
+comment on column feature_neighbour.cosine is 'Cosine of the two decoder rows';
 comment on column run.parameters is 'Parameters of the operator as canonical JSON';
 comment on table measurement is
 'Steered answers, the facts that everything is computed from. One row per run_id, item_id, layer, multiplier.';

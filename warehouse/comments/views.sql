@@ -98,3 +98,9 @@ comment on column vector_geometry.layer is
 comment on view text_damage is
 'What steering at every position does to texts that are not about any concept, with everything known about the run. One row per run_id, layer, multiplier, text_id.';
 comment on column text_damage.layer is '0-based decoder block whose output is steered';
+comment on view feature_skill is
+'What an approximator says of each feature on vectors that it has not seen. One row per approximator_id, feature.';
+comment on column feature_skill.layer is '0-based decoder block whose output is steered and read';
+comment on column feature_skill.mean_effect is 'Mean measured effect over the held-out vectors';
+comment on column feature_skill.r2 is
+'1 - squared error / squared deviation over the held-out vectors; null where none of them moves the feature';

@@ -89,4 +89,24 @@ anti join rollout using (rollout_id)
 union all
 select 'score without its scorer', count(*)
 from score
-anti join scorer using (scorer_id);
+anti join scorer using (scorer_id)
+union all
+select 'approximator without its model', count(*)
+from approximator
+anti join model using (model_id)
+union all
+select 'approximator without its SAE', count(*)
+from approximator
+anti join sae using (sae_id)
+union all
+select 'approximator feature without its approximator', count(*)
+from approximator_feature
+anti join approximator using (approximator_id)
+union all
+select 'feature cause without its approximator', count(*)
+from feature_cause
+anti join approximator using (approximator_id)
+union all
+select 'feature neighbour without its SAE', count(*)
+from feature_neighbour
+anti join sae using (sae_id);
