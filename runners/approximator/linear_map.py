@@ -1,4 +1,4 @@
-"""A linear map from steering vectors to effects on features, y = xM + b, and what it learns from."""
+"""A linear map from steering vectors to effects on features, y = xM + b, and its examples."""
 
 from __future__ import annotations
 

@@ -40,12 +40,13 @@ class RunningSums:
     def add(self, vectors: Tensor, effects: Tensor) -> None:
         """Add a block: vectors [n, d_model] and their effects [n, d_sae]."""
         for x, y in zip(vectors.split(ROWS), effects.split(ROWS), strict=True):
-            self._add(x.double(), y.double())
+            self._add(x.to(torch.float64, copy=True), y.to(torch.float64, copy=True))
 
     def _add(self, x: Tensor, y: Tensor) -> None:
+        """Add rows that nobody else holds: they are changed in place."""
         if not self.n:
             self.origin_x, self.origin_y = x.mean(0), y.mean(0)
-        x, y = x - self.origin_x, y - self.origin_y
+        x, y = x.sub_(self.origin_x), y.sub_(self.origin_y)
         self.n += len(x)
         self.sum_x += x.sum(0)
         self.sum_y += y.sum(0)
