@@ -18,6 +18,7 @@ from specs.schema import (
     Experiment,
     Method,
     Model,
+    Sae,
     Spec,
     TextSet,
     Variant,
@@ -81,6 +82,8 @@ class Catalog:
     def get(self, kind: Literal["experiments"], name: str) -> Experiment: ...
     @overload
     def get(self, kind: Literal["text_sets"], name: str) -> TextSet: ...
+    @overload
+    def get(self, kind: Literal["saes"], name: str) -> Sae: ...
     @overload
     def get(self, kind: Literal["approximators"], name: str) -> Approximator: ...
     @overload

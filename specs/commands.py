@@ -11,7 +11,16 @@ import click
 if TYPE_CHECKING:
     from specs.settings import Settings
 
-KINDS = ("concepts", "variants", "methods", "models", "text_sets", "approximators", "experiments")
+KINDS = (
+    "concepts",
+    "variants",
+    "methods",
+    "models",
+    "text_sets",
+    "saes",
+    "approximators",
+    "experiments",
+)
 
 
 @click.command("list")

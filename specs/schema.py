@@ -30,7 +30,6 @@ from specs.method import (
     LogisticProbe,
     MeanCentred,
     MeanDifference,
-    Method,
     Optimised,
     Pca,
     PcaCentered,
@@ -41,8 +40,17 @@ from specs.method import (
     takes_letter_out,
     with_terms,
 )
+from specs.method_kinds import Method
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.sae import Sae, SaeCheck, SaeSource, SaeTraining
+from specs.sae_features import (
+    Feature,
+    SaeDecoder,
+    SaeDifference,
+    SaeFitted,
+    SaeOutputScore,
+)
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
 from specs.variant import Turn, Variant
@@ -53,6 +61,7 @@ __all__ = [
     "CombinedMethod",
     "Concept",
     "Experiment",
+    "Feature",
     "Fields",
     "FileSource",
     "FittedMethod",
@@ -83,6 +92,14 @@ __all__ = [
     "PluginMethod",
     "Random",
     "Read",
+    "Sae",
+    "SaeCheck",
+    "SaeDecoder",
+    "SaeDifference",
+    "SaeFitted",
+    "SaeOutputScore",
+    "SaeSource",
+    "SaeTraining",
     "Sampling",
     "Scope",
     "Source",
@@ -107,6 +124,7 @@ KINDS: dict[str, Any] = {
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "saes": Sae,
     "approximators": Approximator,
     "experiments": Experiment,
 }

@@ -58,8 +58,9 @@ def about(
         }
         for evaluation_id, (bench, variant) in evaluations.items()
     ]
-    for name, some in about_texts(texts).items():
-        found.setdefault(name, []).extend(some)
+    for further in (about_texts(texts), campaign.saes.rows()):
+        for name, some in further.items():
+            found.setdefault(name, []).extend(some)
     # Two names of one content are one dataset, and say the same of it: once is enough.
     once = {
         relation: {tuple(row[key] for key in GRAIN[relation]): row for row in some}
