@@ -101,7 +101,7 @@ def _saes(experiments: Iterable[Experiment], catalog: Catalog) -> list[str]:
     from runners.saes.shelf import named_by
 
     methods = _used(experiments, "methods", catalog)
-    return named_by(catalog.get("methods", method) for method in methods)
+    return named_by((catalog.get("methods", method) for method in methods), catalog)
 
 
 def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:

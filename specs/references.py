@@ -11,10 +11,12 @@ from specs.faults import Refused
 from specs.reader import place
 from specs.schema import (
     KINDS,
+    AimedMethod,
     Approximator,
     CombinedMethod,
     Concept,
     Experiment,
+    Fgaa,
     Sae,
     SaeDecoder,
     SaeFitted,
@@ -61,6 +63,10 @@ def _names(spec: Spec) -> Iterator[tuple[Loc, str, str]]:
         yield ("check", "text_set"), "text_sets", spec.check.text_set
         if spec.source.train is not None:
             yield ("source", "train", "text_set"), "text_sets", spec.source.train.text_set
+    if isinstance(spec, AimedMethod | Fgaa):
+        yield ("approximator",), "approximators", spec.approximator
+    if isinstance(spec, Fgaa):
+        yield ("density_texts",), "text_sets", spec.density_texts
     if isinstance(spec, Approximator):
         yield ("model",), "models", spec.model
         yield ("sae",), "saes", spec.sae

@@ -51,17 +51,20 @@ from specs.sae_features import (
     SaeFitted,
     SaeOutputScore,
 )
+from specs.sae_method import AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
 from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "AimedMethod",
     "Approximator",
     "CombinedMethod",
     "Concept",
     "Experiment",
     "Feature",
+    "Fgaa",
     "Fields",
     "FileSource",
     "FittedMethod",
@@ -100,6 +103,9 @@ __all__ = [
     "SaeOutputScore",
     "SaeSource",
     "SaeTraining",
+    "SaeTs",
+    "SaeTsPinv",
+    "SaeTsRotation",
     "Sampling",
     "Scope",
     "Source",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runners.approximator.reverse import unit_rows
 from specs.faults import Refused
 from specs.identity import canonical_json, sha256
 
@@ -57,4 +56,6 @@ def n_held_out(n: int, share: float) -> int:
 
 def input_vectors(sae: LoadedSae, features: list[int]) -> Tensor:
     """Return the unit decoder rows of some features, float32 [n, d_model] on the CPU."""
+    from runners.approximator.reverse import unit_rows
+
     return unit_rows(sae.decoder[features].cpu())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runners.approximator import faults as approximator_faults
 from runners.saes import faults as sae_faults
 from specs import operators
 from specs.faults import Refused
@@ -45,6 +46,7 @@ def faults(
         spec = catalog.get("models", model)
         found += _layers(experiment, spec, methods, catalog, settings)
         found += sae_faults.experiment_faults(experiment, spec, methods, catalog)
+        found += approximator_faults.experiment_faults(experiment, spec, methods, catalog)
     return found
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runners.approximator.measuring import measuring
+from runners.approximator.shelf import Approximators
 from runners.campaign import experiment_faults
 from runners.campaign.bench import Bench
 from runners.campaign.campaign import Campaign
@@ -76,6 +78,7 @@ def campaign(
     provenance = _provenance(loaded)
     shelf, plugins = Shelf(), Plugins(settings.plugins)
     saes = Saes(catalog, settings, loaded, plan_only)
+    approximators = Approximators(saes, measuring(saes))
     fitters = {
         name: Fitter(
             bench,
@@ -88,6 +91,7 @@ def campaign(
             shelf,
             plugins,
             saes,
+            approximators,
         )
         for name, bench in benches.items()
     }
@@ -97,7 +101,7 @@ def campaign(
     sizes = loaded.n_layers, loaded.d_model
     if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
         raise Refused(*wrong)
-    for name in named_by(catalog.get("methods", method) for method in methods):
+    for name in named_by((catalog.get("methods", method) for method in methods), catalog):
         saes.get(name)  # refuses, before anything is measured, what does not fit the model
     return found
 

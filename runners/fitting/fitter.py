@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runners.campaign.bench import Bench
 from runners.campaign.budgets import Budgets
 from runners.fitting import vectors
+from runners.fitting.aimed_vectors import aimed_vector
 from runners.fitting.estimator import Estimator, parameters
 from runners.fitting.layerwise import fit_layers
 from runners.fitting.norms import BASE, default_norm, factors
@@ -21,6 +22,7 @@ from runners.methods.plugins import Plugins
 from runners.methods.vector_file import content_sha256, read_vectors, refuse_another_model
 from specs.faults import Refused
 from specs.schema import (
+    AimedMethod,
     FittedMethod,
     LabelShuffled,
     MeanDifference,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from runners.campaign.ids import Fit
     from runners.fitting.derived import Draw
+    from runners.approximator.shelf import Approximators
     from runners.saes.shelf import Saes
     from specs.schema import Method, Read
 
@@ -69,6 +72,8 @@ class Fitter:
     plugins: Plugins = field(default_factory=Plugins)
     saes: Saes | None = None
     """What methods take features of; null where no method can ask for any."""
+    approximators: Approximators | None = None
+    """What methods aim by; null likewise."""
     _made: dict[str, SteeringVector] = field(default_factory=dict)
     _how: dict[str, Fitted] = field(default_factory=dict)
     n_fitted: int = 0
@@ -93,6 +98,8 @@ class Fitter:
             return self._from_file(method, norm)
         if isinstance(method, SaeDecoder):
             return decoder_vector(self, method, norm)
+        if isinstance(method, AimedMethod):
+            return aimed_vector(self, method, norm)
         if isinstance(method, Random | LabelShuffled):
             raise Refused(
                 f"method {method.name}: a null rides along with a fitted vector; ask for it under "

@@ -10,7 +10,7 @@ from runners.saes import check, files, training
 from runners.saes.check import Fit
 from specs.faults import Refused
 from specs.reader import place
-from specs.schema import SaeDecoder, SaeFitted, with_terms
+from specs.schema import AimedMethod, Fgaa, SaeDecoder, SaeFitted, with_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +82,7 @@ class Saes:
         check.refuse_misfit(spec, _as_loaded(found), self.loaded)
         if isinstance(found, Planned) or self.plan_only:
             return found
-        texts = self._texts(spec.check.text_set)
+        texts = self.texts(spec.check.text_set)
         around = check.fits(found, self.loaded, [text.prompt for text in texts.texts])
         check.refuse_poor(spec, found, self.loaded, around)
         measured = around[found.layer]
@@ -115,7 +115,7 @@ class Saes:
                 f"model {self.loaded.spec.name}; take the method out for this model, or write an "
                 "SAE spec of its own"
             )
-        texts = self._texts(train.text_set)
+        texts = self.texts(train.text_set)
         home, text_set_id = self.settings.home, texts.read.text_set_id
         folder = training.folder_of(spec, self.loaded, text_set_id, home)
         if self.plan_only and not folder.is_dir():
@@ -127,7 +127,8 @@ class Saes:
         folder = training.trained(spec, self.loaded, texts, home)
         return files.read_folder(spec, folder, self.loaded.device, f"trained:{folder.name}")
 
-    def _texts(self, name: str) -> TokenisedTexts:
+    def texts(self, name: str) -> TokenisedTexts:
+        """Return the texts of a text set as tokens of the model."""
         from builders.text_sets import read_text_set
         from runners.damage.texts import tokenise_texts
 
@@ -170,7 +171,14 @@ def _as_loaded(found: SaeLensSae | Planned) -> LoadedSae:
     return loaded  # type: ignore[no-any-return]
 
 
-def named_by(methods: Iterable[Spec]) -> list[str]:
-    """Return the names of the SAE specs that methods take features of, each once."""
-    parts = (part for method in methods for part in with_terms(method))
-    return list(dict.fromkeys(p.sae for p in parts if isinstance(p, SaeDecoder | SaeFitted)))
+def named_by(methods: Iterable[Spec], catalog: Catalog) -> list[str]:
+    """Return the names of the SAE specs that methods take features of, each once.
+
+    Those of the approximators that methods aim by are among them.
+    """
+    parts = [part for method in methods for part in with_terms(method)]
+    found = [p.sae for p in parts if isinstance(p, SaeDecoder | SaeFitted)]
+    for name in (p.approximator for p in parts if isinstance(p, AimedMethod | Fgaa)):
+        approximator = catalog.get("approximators", name)
+        found += [approximator.sae, approximator.inputs.sae]
+    return list(dict.fromkeys(found))
