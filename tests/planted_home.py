@@ -32,7 +32,7 @@ def write(folder: Path) -> Path:
     return specs
 
 
-SCORED = "kind: sae_output_score\nsae: planted\nprompt: the\ntokens: 3\namplification: 4.0\n"
+SCORED = "kind: sae_output_score\nsae: planted\nprompt: the coin\ntokens: 3\namplification: 4.0\n"
 
 
 def sae_spec(folder: Path) -> str:

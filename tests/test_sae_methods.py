@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import planted_home
+from tests import planted_dictionary as planted, planted_home
 from tests.command import steerhouse
+from warehouse.connect import connect
 
 EXPERIMENT = """\
 models: [planted]
@@ -39,10 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
-    done = steerhouse("sql", sql, "--format", "json", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    with connect(folder / "data") as connection:
+        found = connection.execute(sql)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 FEATURES = """
@@ -87,10 +87,9 @@ def test_what_is_heard_steers_and_what_is_silent_does_not(folder: Path) -> None:
     """Feature rain at length 1: 1 logit for its words, 0.8 for bread's, and the echo of 1/2."""
     found = rows(
         folder,
-        "select n.name, s.mean_slope from steerability as s join name as n on n.id = s.vector_id "
-        "and n.kind = 'method' where s.split = 'test' and s.role = 'fitted'",
+        "select method, steerability from steerability where split = 'test' and role = 'fitted'",
     )
-    slope = {row["name"]: row["mean_slope"] for row in found}
+    slope = {row["method"]: row["steerability"] for row in found}
     assert slope["heard"] == pytest.approx(slope["rain_row"], abs=1e-4)
     assert 0.2 < slope["rain_row"] < 1.0
     assert abs(slope["changed"]) < 0.02
@@ -163,18 +162,16 @@ def test_check_finds_what_is_missing(folder: Path, tmp_path: Path) -> None:
     said = refused(tmp_path, "check")
     assert "unknown sae 'plantad'; did you mean 'planted'?" in said
     (specs / "methods" / "nameless.yaml").unlink()
-    for name, source, wrong in (
-        ("no_release", "{release: gemma-scope-2b-pt-ras, id: x}", "no release 'gemma-scope-2b-pt-"),
-        ("no_id", "{release: gemma-scope-2b-pt-res, id: layer_12}", "has no 'layer_12'"),
-        ("mine", "{release: me/mine, id: layer_12}", "not reachable"),
+    for name, source in (
+        ("no_release", "{release: gemma-scope-2b-pt-ras, id: x}"),
+        ("no_id", "{release: gemma-scope-2b-pt-res, id: layer_12}"),
+        ("mine", "{release: me/mine, id: layer_12}"),
     ):
-        text = f"source: {source}\nmodel: planted\n"
-        planted_home.write_spec(specs, "saes", name, text)
-        del wrong
+        planted_home.write_spec(specs, "saes", name, f"source: {source}\nmodel: planted\n")
     said = refused(tmp_path, "check")
     assert "holds no cfg.json" in said
     assert "no release 'gemma-scope-2b-pt-ras'" in said
-    assert "did you mean 'gemma-scope-2b-pt-res'?" in said
+    assert "did you mean 'gemma-scope-2b-pt-res' or" in said
     assert "release gemma-scope-2b-pt-res has no 'layer_12'" in said
 
 
@@ -186,3 +183,14 @@ def test_list_and_dry_run(folder: Path) -> None:
     command = ("run", "by_features", "--dry-run")
     done = steerhouse("--specs", "specs", "--home", "elsewhere", *command, cwd=folder)
     assert done.returncode == 0, done.stderr
+
+
+def test_doctor_says_how_well_it_fits(folder: Path) -> None:
+    text = planted_home.sae_spec(planted.save_sae(folder / "off", hook_name=None)) + "layer: 2\n"
+    planted_home.write_spec(folder / "specs", "saes", "off", text)
+    arguments = ("--specs", "specs", "doctor", "--model", "planted", "--sae")
+    done = steerhouse(*arguments, "planted", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "sae\tits own layer, 1\texplains 1.000 of the variance" in done.stdout
+    said = refused(folder, *arguments[2:], "off")
+    assert "1.000 of layer 1's" in said

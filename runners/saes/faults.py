@@ -48,7 +48,7 @@ def sae_faults(spec: Sae) -> tuple[list[str], list[str]]:
         ], []
     release = releases[name]
     if one not in release.ids:
-        hint = did_you_mean(one, release.ids) or ""
+        hint = did_you_mean(one, release.ids) or "; its ids are in sae-lens's list"
         return [f"{place(spec, ('source', 'id'))}: release {name} has no {one!r}{hint}"], []
     return [], _not_here(spec, release.repository)
 

@@ -61,7 +61,8 @@ class OutputScorer:
         ids = hidden.new_zeros(1, len(rows)).long()
         with returning(found, len(found.blocks), hidden):
             logits = model(input_ids=ids, use_cache=False).logits[0].float()
-        return logits.topk(min(self.method.tokens, logits.shape[1]), dim=1).indices
+        words: Tensor = logits.topk(min(self.method.tokens, logits.shape[1]), dim=1).indices
+        return words
 
     def _raised(self, rows: Tensor) -> Tensor:
         """Return next-token probabilities with a feature raised, float32 [features, tokens]."""
@@ -82,7 +83,8 @@ class OutputScorer:
             logits = self.loaded.model(input_ids=ids, use_cache=False).logits[:, -1]
         finally:
             hook.remove()
-        return logits.float().softmax(-1)
+        chances: Tensor = logits.float().softmax(-1)
+        return chances
 
     def _prompt(self) -> Tensor:
         import torch

@@ -47,9 +47,10 @@ class Saes:
     loaded: LoadedModel
     plan_only: bool = False
     """Nothing is trained and nothing checked: for a dry run."""
-    _found: dict[str, SaeLensSae | Planned] = field(default_factory=dict)
+    _read: dict[str, SaeLensSae | Planned] = field(default_factory=dict)
+    _fits: dict[str, dict[int, Fit]] = field(default_factory=dict)
+    _checked: set[str] = field(default_factory=set)
     _scorers: dict[tuple[Any, ...], OutputScorer] = field(default_factory=dict)
-    _fits: dict[str, tuple[Fit, TokenisedTexts]] = field(default_factory=dict)
 
     def get(self, name: str) -> LoadedSae:
         """Return the autoencoder of a spec, checked against the model.
@@ -58,10 +59,39 @@ class Saes:
             Refused: it is not there, cannot be read, was trained on something else than the raw
                 output of a block of a model as wide as this one, or explains too little of it.
         """
-        if name not in self._found:
-            self._found[name] = self._read(self.catalog.get("saes", name))
-        found: Any = self._found[name]
-        return found  # type: ignore[no-any-return]
+        found = self.unchecked(name)
+        if name not in self._checked and not (isinstance(found, Planned) or self.plan_only):
+            spec, around = self.catalog.get("saes", name), self.fits(name)
+            check.refuse_poor(spec, found, self.loaded, around)
+            own = around[found.layer]
+            say(
+                f"SAE {name} on {self.loaded.spec.name}, layer {found.layer}: explains "
+                f"{own.explained_variance:.3f} of the variance, {own.mean_active:.1f} of "
+                f"{found.d_sae:,} features active a token ({own.n_tokens:,} tokens)"
+            )
+            self._checked.add(name)
+        return _as_loaded(found)
+
+    def unchecked(self, name: str) -> SaeLensSae | Planned:
+        """Return the autoencoder of a spec, of which only width and layer fit the model.
+
+        Raises:
+            Refused: as `get`, but for what it explains.
+        """
+        if name not in self._read:
+            spec = self.catalog.get("saes", name)
+            found = self._trained(spec) if spec.source.train else self._had(spec)
+            check.refuse_misfit(spec, _as_loaded(found), self.loaded)
+            self._read[name] = found
+        return self._read[name]
+
+    def fits(self, name: str) -> dict[int, Fit]:
+        """Return how well it fits the model at its layer and those beside it, measured once."""
+        if name not in self._fits:
+            texts = self.texts(self.catalog.get("saes", name).check.text_set).texts
+            sae = _as_loaded(self.unchecked(name))
+            self._fits[name] = check.fits(sae, self.loaded, [text.prompt for text in texts])
+        return self._fits[name]
 
     def layer(self, name: str) -> int:
         """Return the layer of an autoencoder; one that the spec names needs no reading."""
@@ -76,23 +106,6 @@ class Saes:
         if key not in self._scorers:
             self._scorers[key] = OutputScorer(self.loaded, self.get(method.sae), method)
         return self._scorers[key]
-
-    def _read(self, spec: Sae) -> SaeLensSae | Planned:
-        found = self._trained(spec) if spec.source.train else self._had(spec)
-        check.refuse_misfit(spec, _as_loaded(found), self.loaded)
-        if isinstance(found, Planned) or self.plan_only:
-            return found
-        texts = self.texts(spec.check.text_set)
-        around = check.fits(found, self.loaded, [text.prompt for text in texts.texts])
-        check.refuse_poor(spec, found, self.loaded, around)
-        measured = around[found.layer]
-        say(
-            f"SAE {spec.name} on {self.loaded.spec.name}, layer {found.layer}: explains "
-            f"{measured.explained_variance:.3f} of the variance, {measured.mean_active:.1f} of "
-            f"{found.d_sae:,} features active a token ({measured.n_tokens:,} tokens)"
-        )
-        self._fits[spec.name] = measured, texts
-        return found
 
     def _had(self, spec: Sae) -> SaeLensSae:
         if spec.source.folder is None:
@@ -115,15 +128,12 @@ class Saes:
                 f"model {self.loaded.spec.name}; take the method out for this model, or write an "
                 "SAE spec of its own"
             )
-        texts = self.texts(train.text_set)
-        home, text_set_id = self.settings.home, texts.read.text_set_id
-        folder = training.folder_of(spec, self.loaded, text_set_id, home)
+        planned = Planned(layer, self.loaded.d_model, train.d_sae)
+        check.refuse_misfit(spec, _as_loaded(planned), self.loaded)
+        texts, home = self.texts(train.text_set), self.settings.home
+        folder = training.folder_of(spec, self.loaded, texts.read.text_set_id, home)
         if self.plan_only and not folder.is_dir():
-            return Planned(layer, self.loaded.d_model, train.d_sae)
-        if layer >= self.loaded.n_layers:
-            check.refuse_misfit(
-                spec, _as_loaded(Planned(layer, self.loaded.d_model, train.d_sae)), self.loaded
-            )
+            return planned
         folder = training.trained(spec, self.loaded, texts, home)
         return files.read_folder(spec, folder, self.loaded.device, f"trained:{folder.name}")
 
@@ -139,8 +149,9 @@ class Saes:
         from runners.damage.rows import text_set_rows
 
         found: dict[str, list[dict[str, Any]]] = {"sae": [], "sae_check": [], "name": []}
-        for name, (measured, texts) in self._fits.items():
-            sae: Any = self._found[name]
+        for name in sorted(self._checked):
+            sae: Any = self._read[name]
+            read = self.texts(self.catalog.get("saes", name).check.text_set).read
             found["sae"].append(
                 {
                     "sae_id": sae.sae_id,
@@ -156,12 +167,12 @@ class Saes:
                     "sae_id": sae.sae_id,
                     "model_id": self.loaded.model_id,
                     "layer": sae.layer,
-                    "text_set_id": texts.read.text_set_id,
-                    **measured._asdict(),
+                    "text_set_id": read.text_set_id,
+                    **self._fits[name][sae.layer]._asdict(),
                 }
             )
             found["name"].append({"kind": "sae", "id": sae.sae_id, "name": name})
-            for relation, rows in text_set_rows(texts.read).items():
+            for relation, rows in text_set_rows(read).items():
                 found.setdefault(relation, []).extend(rows)
         return found
 
