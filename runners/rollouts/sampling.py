@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
 ROUNDING = 1e-6
 """Shares nearer to each other than this may change places through the rounding of logits."""
 
