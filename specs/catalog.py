@@ -18,6 +18,7 @@ from specs.schema import (
     Method,
     Model,
     PromptSet,
+    Sae,
     Spec,
     TextSet,
     Variant,
@@ -83,6 +84,8 @@ class Catalog:
     def get(self, kind: Literal["text_sets"], name: str) -> TextSet: ...
     @overload
     def get(self, kind: Literal["prompt_sets"], name: str) -> PromptSet: ...
+    @overload
+    def get(self, kind: Literal["saes"], name: str) -> Sae: ...
     @overload
     def get(self, kind: str, name: str) -> Spec: ...
     def get(self, kind: str, name: str) -> Spec:

@@ -11,7 +11,16 @@ import click
 if TYPE_CHECKING:
     from specs.settings import Settings
 
-KINDS = ("concepts", "variants", "methods", "models", "text_sets", "prompt_sets", "experiments")
+KINDS = (
+    "concepts",
+    "variants",
+    "methods",
+    "models",
+    "text_sets",
+    "prompt_sets",
+    "saes",
+    "experiments",
+)
 
 
 @click.command("list")

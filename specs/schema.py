@@ -29,7 +29,6 @@ from specs.method import (
     LogisticProbe,
     MeanCentred,
     MeanDifference,
-    Method,
     Optimised,
     Pca,
     PcaCentered,
@@ -40,10 +39,19 @@ from specs.method import (
     takes_letter_out,
     with_terms,
 )
+from specs.method_kinds import Method
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.prompt_set import PromptSet, Rise
 from specs.rollouts import Rollouts
+from specs.sae import Sae, SaeCheck, SaeSource, SaeTraining
+from specs.sae_features import (
+    Feature,
+    SaeDecoder,
+    SaeDifference,
+    SaeFitted,
+    SaeOutputScore,
+)
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
 from specs.variant import Turn, Variant
@@ -53,6 +61,7 @@ __all__ = [
     "CombinedMethod",
     "Concept",
     "Experiment",
+    "Feature",
     "Fields",
     "FileSource",
     "FittedMethod",
@@ -84,6 +93,14 @@ __all__ = [
     "Read",
     "Rise",
     "Rollouts",
+    "Sae",
+    "SaeCheck",
+    "SaeDecoder",
+    "SaeDifference",
+    "SaeFitted",
+    "SaeOutputScore",
+    "SaeSource",
+    "SaeTraining",
     "Scope",
     "Source",
     "Spec",
@@ -108,6 +125,7 @@ KINDS: dict[str, Any] = {
     "models": Model,
     "text_sets": TextSet,
     "prompt_sets": PromptSet,
+    "saes": Sae,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from analysis.catalog import checks
-from runners.campaign import execute
+from runners.campaign import execute, prepare
 from runners.campaign.outcome import Options, Outcome
 from runners.models.load import load
 from runners.rollouts import asked, step
@@ -82,10 +82,11 @@ class World:
         spec = self.catalog().get("experiments", "say")
         faults, step.load_saes = step.load_saes, lambda _campaign: self.saes
         known, execute.refuse_faulty = execute.refuse_faulty, lambda *_: None
+        named, prepare.read_by = prepare.read_by, lambda *_: []
         try:
             return execute.run(spec, self.catalog(), settings, Options(**options))
         finally:
-            step.load_saes, execute.refuse_faulty = faults, known
+            step.load_saes, execute.refuse_faulty, prepare.read_by = faults, known, named
 
     def faults(self) -> str:
         try:

@@ -23,6 +23,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "vector_fit": ("vector_id", "dataset_id", "split", "variant_id"),
     "vector_layer": ("vector_id", "layer"),
     "vector_direction": ("vector_id", "layer"),
+    "vector_feature": ("vector_id", "layer", "feature"),
     "evaluation": ("evaluation_id",),
     "baseline": ("evaluation_id", "item_id"),
     "refused": ("evaluation_id", "item_id"),
@@ -38,7 +39,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "prompt_set_prompt": ("prompt_set_id", "row"),
     "rollout": ("rollout_id",),
     "sae": ("sae_id",),
-    "sae_check": ("sae_id", "model_id", "layer"),
+    "sae_check": ("sae_id", "model_id", "layer", "text_set_id"),
     "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream"),
     "rise_multiplier": ("evaluation_id", "vector_id", "operator", "layer", "rule", "target"),
     "scorer": ("scorer_id",),
@@ -52,7 +53,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 FIRST_WINS = frozenset(
     """
-    variant item dataset_item name vector vector_fit vector_layer vector_direction
+    variant item dataset_item name vector vector_fit vector_layer vector_direction vector_feature
     evaluation baseline run text text_set_text text_baseline
     prompt prompt_set_prompt rollout rise_multiplier scorer
     """.split()

@@ -17,6 +17,8 @@ from runners.fitting.norms import BASE
 from runners.fitting.shelf import Shelf
 from runners.methods.plugins import Plugins
 from runners.prompts.encoding import tokenizer_sha256
+from runners.rollouts.saes import read_by
+from runners.saes.shelf import Saes, named_by
 from specs.faults import Refused
 from specs.schema import FittedMethod
 
@@ -74,6 +76,7 @@ def campaign(
     benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
     provenance = _provenance(loaded)
     shelf, plugins = Shelf(), Plugins(settings.plugins)
+    saes = Saes(catalog, settings, loaded, plan_only)
     fitters = {
         name: Fitter(
             bench,
@@ -85,15 +88,19 @@ def campaign(
             keep_activations,
             shelf,
             plugins,
+            saes,
         )
         for name, bench in benches.items()
     }
-    found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings)
+    found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings, saes)
     _ = found.layers
     methods = list(dict.fromkeys(c.method for c in asked))
     sizes = loaded.n_layers, loaded.d_model
     if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
         raise Refused(*wrong)
+    of_methods = named_by(catalog.get("methods", method) for method in methods)
+    for name in dict.fromkeys([*of_methods, *read_by(experiment, catalog)]):
+        saes.get(name)  # refuses, before anything is measured, what does not fit the model
     return found
 
 

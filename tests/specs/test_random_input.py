@@ -113,4 +113,5 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
     "prompt_sets": {"prompts": ["", "a b"], "copies": {"": 2}},
+    "saes": {"source": {"folder": "x"}, "model": "a", "layer": 1},
 }  # fmt: skip

@@ -79,6 +79,22 @@ select 'feature effect without its run', count(*)
 from feature_effect
 anti join run using (run_id)
 union all
+select 'vector feature without its vector', count(*)
+from vector_feature
+anti join vector using (vector_id)
+union all
+select 'vector feature without its SAE', count(*)
+from vector_feature
+anti join sae using (sae_id)
+union all
+select 'SAE check without its SAE', count(*)
+from sae_check
+anti join sae using (sae_id)
+union all
+select 'SAE check without its text set', count(*)
+from sae_check
+anti join text_set using (text_set_id)
+union all
 select 'feature effect without its SAE', count(*)
 from feature_effect
 anti join sae using (sae_id)
