@@ -96,12 +96,15 @@ def _used(experiments: Iterable[Experiment], kind: str, catalog: Catalog) -> lis
     return catalog.resolve(kind, patterns)
 
 
-def _saes(experiments: Iterable[Experiment], catalog: Catalog) -> list[str]:
-    """Return the names of the autoencoders that the methods of some experiments use."""
+def _saes(experiments: Sequence[Experiment], catalog: Catalog) -> list[str]:
+    """Return the names of the autoencoders that methods and rollouts of some experiments use."""
+    from runners.rollouts.saes import read_by
     from runners.saes.shelf import named_by
 
     methods = _used(experiments, "methods", catalog)
-    return named_by((catalog.get("methods", method) for method in methods), catalog)
+    of_methods = named_by((catalog.get("methods", method) for method in methods), catalog)
+    of_rollouts = [name for experiment in experiments for name in read_by(experiment, catalog)]
+    return list(dict.fromkeys([*of_methods, *of_rollouts]))
 
 
 def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:

@@ -26,7 +26,10 @@ def tell(
     outcome: Outcome, experiment: str, settings: Settings, operators: Sequence[str] = ("add",)
 ) -> None:
     """Say what was measured, and how to look at it: slopes, effects where operators have none."""
-    if outcome.measured + outcome.unsteered + outcome.fitted + outcome.damages == 0:
+    if (
+        outcome.measured + outcome.unsteered + outcome.fitted + outcome.damages + outcome.rollouts
+        == 0
+    ):
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
         where = settings.home / "warehouse.duckdb"
@@ -38,6 +41,11 @@ def tell(
         say(
             f"{experiment}: {outcome.damages:,} damages of a text written; "
             f"`steerhouse analyse damage_curve --experiment {experiment}` shows them"
+        )
+    if outcome.rollouts:
+        say(
+            f"{experiment}: {outcome.rollouts:,} rollouts written; "
+            '`steerhouse sql "from rollout_card"` shows them'
         )
     for line in outcome.found:
         say(line)

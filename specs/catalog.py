@@ -18,6 +18,7 @@ from specs.schema import (
     Experiment,
     Method,
     Model,
+    PromptSet,
     Sae,
     Spec,
     TextSet,
@@ -82,6 +83,8 @@ class Catalog:
     def get(self, kind: Literal["experiments"], name: str) -> Experiment: ...
     @overload
     def get(self, kind: Literal["text_sets"], name: str) -> TextSet: ...
+    @overload
+    def get(self, kind: Literal["prompt_sets"], name: str) -> PromptSet: ...
     @overload
     def get(self, kind: Literal["saes"], name: str) -> Sae: ...
     @overload

@@ -17,6 +17,7 @@ KINDS = (
     "methods",
     "models",
     "text_sets",
+    "prompt_sets",
     "saes",
     "approximators",
     "experiments",

@@ -76,7 +76,19 @@ def _names(spec: Spec) -> Iterator[tuple[Loc, str, str]]:
         for field, kind in NAMED_BY.items():
             for index, pattern in enumerate(getattr(spec, field)):
                 yield (field, index), kind, pattern
+        yield from _of_rollouts(spec)
         for field in ("include", "exclude"):
             for index, axes in enumerate(getattr(spec, field)):
                 for axis, pattern in axes.items():
                     yield (field, index, axis), NAMED_BY[f"{axis}s"], pattern
+
+
+def _of_rollouts(spec: Experiment) -> Iterator[tuple[Loc, str, str]]:
+    """Yield what the part `rollouts` of an experiment names."""
+    if spec.rollouts is None:
+        return
+    for kind in ("prompt_sets", "saes"):
+        for index, pattern in enumerate(getattr(spec.rollouts, kind)):
+            yield ("rollouts", kind, index), kind, pattern
+    if spec.rollouts.rise is not None:
+        yield ("rollouts", "rise", "text_set"), "text_sets", spec.rollouts.rise.text_set

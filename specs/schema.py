@@ -43,6 +43,8 @@ from specs.method import (
 from specs.method_kinds import Method
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.prompt_set import PromptSet, Rise
+from specs.rollouts import Rollouts
 from specs.sae import Sae, SaeCheck, SaeSource, SaeTraining
 from specs.sae_features import (
     Feature,
@@ -93,8 +95,11 @@ __all__ = [
     "Persona",
     "Planted",
     "PluginMethod",
+    "PromptSet",
     "Random",
     "Read",
+    "Rise",
+    "Rollouts",
     "Sae",
     "SaeCheck",
     "SaeDecoder",
@@ -130,6 +135,7 @@ KINDS: dict[str, Any] = {
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "prompt_sets": PromptSet,
     "saes": Sae,
     "approximators": Approximator,
     "experiments": Experiment,

@@ -40,7 +40,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "rollout": ("rollout_id",),
     "sae": ("sae_id",),
     "sae_check": ("sae_id", "model_id", "layer", "text_set_id"),
-    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "feature"),
+    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream"),
+    "rise_multiplier": ("evaluation_id", "vector_id", "operator", "layer", "rule", "target"),
     "scorer": ("scorer_id",),
     "score": ("rollout_id", "scorer_id"),
     "approximator": ("approximator_id",),
@@ -58,7 +59,7 @@ FIRST_WINS = frozenset(
     """
     variant item dataset_item name vector vector_fit vector_layer vector_direction vector_feature
     evaluation baseline run text text_set_text text_baseline
-    prompt prompt_set_prompt rollout scorer
+    prompt prompt_set_prompt rollout rise_multiplier scorer
     """.split()
 )
 """Relations whose existing row stays; the rows of the others are replaced."""
@@ -66,8 +67,9 @@ FIRST_WINS = frozenset(
 GRAIN: dict[str, tuple[str, ...]] = {
     **KEYS,
     "experiment_run": ("experiment", "run_id", "split", "layer", "multiplier"),
+    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream", "feature"),
 }
-"""What no two rows of a relation share: the key, but for the one relation replaced in bulk."""
+"""What no two rows of a relation share: the key, but for the relations replaced in bulk."""
 
 
 @lru_cache(maxsize=1)

@@ -36,6 +36,37 @@ named as (
     anti join text_set using (text_set_id)
     where text_set_id is not null
     union all
+    select 'evaluation', evaluation_id, 'prompt_set', prompt_set_id
+    from evaluation
+    anti join prompt_set using (prompt_set_id)
+    where prompt_set_id is not null
+    union all
+    select distinct
+        'prompt_set_prompt', prompt_set_prompt.prompt_set_id, 'prompt', prompt_set_prompt.prompt_id
+    from prompt_set_prompt
+    anti join prompt using (prompt_id)
+    union all
+    select distinct 'rollout', rollout.evaluation_id, 'evaluation', rollout.evaluation_id
+    from rollout
+    anti join evaluation using (evaluation_id)
+    union all
+    select distinct 'rollout', rollout.run_id, 'run', rollout.run_id
+    from rollout
+    anti join run using (run_id)
+    where rollout.run_id is not null
+    union all
+    select distinct 'rollout', rollout.rollout_id, 'prompt', rollout.prompt_id
+    from rollout
+    anti join prompt using (prompt_id)
+    union all
+    select distinct 'feature_effect', feature_effect.run_id, 'run', feature_effect.run_id
+    from feature_effect
+    anti join run using (run_id)
+    union all
+    select 'rise_multiplier', vector_id, 'vector', vector_id
+    from rise_multiplier
+    anti join vector using (vector_id)
+    union all
     select distinct 'text_set_text', text_set_text.text_set_id, 'text', text_set_text.text_id
     from text_set_text
     anti join text using (text_id)

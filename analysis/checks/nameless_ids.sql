@@ -24,6 +24,9 @@ bearer as (
     select 'text_set', text_set_id
     from text_set
     union all
+    select 'prompt_set', prompt_set_id
+    from prompt_set
+    union all
     select 'approximator', approximator_id
     from approximator
 ),

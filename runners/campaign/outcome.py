@@ -34,6 +34,8 @@ class Outcome:
     fitted: int = 0
     damages: int = 0
     """Damages of a text, at a layer and multiplier of a run."""
+    rollouts: int = 0
+    """Sampled, unsteered ones included."""
     asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     """Rows of `experiment_run` so far."""
     found: list[str] = field(default_factory=list)

@@ -19,6 +19,7 @@ from runners.fitting.norms import BASE
 from runners.fitting.shelf import Shelf
 from runners.methods.plugins import Plugins
 from runners.prompts.encoding import tokenizer_sha256
+from runners.rollouts.saes import read_by
 from runners.saes.shelf import Saes, named_by
 from specs.faults import Refused
 from specs.schema import FittedMethod
@@ -101,7 +102,8 @@ def campaign(
     sizes = loaded.n_layers, loaded.d_model
     if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
         raise Refused(*wrong)
-    for name in named_by((catalog.get("methods", method) for method in methods), catalog):
+    of_methods = named_by((catalog.get("methods", method) for method in methods), catalog)
+    for name in dict.fromkeys([*of_methods, *read_by(experiment, catalog)]):
         saes.get(name)  # refuses, before anything is measured, what does not fit the model
     return found
 

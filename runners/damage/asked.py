@@ -83,13 +83,14 @@ def text_units(campaign: Campaign, units: Sequence[Unit]) -> list[TextUnit]:
     for name in campaign.catalog.resolve("text_sets", campaign.experiment.text_sets):
         read = read_text_set(campaign.catalog.get("text_sets", name))
         tokenised = tokenise_texts(campaign.loaded, read)
-        asked = [on_texts(one, tokenised.evaluation_id) for one in _measured(units)]
+        asked = [on_texts(one, tokenised.evaluation_id) for one in reported(units)]
         found.append(TextUnit(campaign.loaded, tokenised, list(dict.fromkeys(asked))))
     # Two sets of the same texts are one evaluation.
     return list({unit.evaluation_id: unit for unit in found}.values())
 
 
-def _measured(units: Iterable[Unit]) -> Iterator[Asked]:
+def reported(units: Iterable[Unit]) -> Iterator[Asked]:
+    """Yield what is asked of the vectors that stand in reports: fitted ones and random nulls."""
     for unit in units:
         for one in unit.asked:
             if one.run.vector.role == "fitted" or one.run.vector.method == NULL:

@@ -112,6 +112,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "include": [{"model": "a"}],
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
+    "prompt_sets": {"prompts": ["", "a b"], "copies": {"": 2}},
     "saes": {"source": {"folder": "x"}, "model": "a", "layer": 1},
     "approximators": {
         "model": "a", "layer": 1, "sae": "b", "inputs": {"sae": "c", "features": 5}, "scale": 2.0,

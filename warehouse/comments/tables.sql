@@ -63,10 +63,17 @@ comment on table vector_feature is
 comment on column vector_feature.coefficient is
 'What the decoder row is multiplied by in the sum, before the norm';
 comment on table feature_effect is
-'What steering does to features, those above the stated floor. One row per run_id, layer, multiplier, sae_id, feature.';
+'What steering does to features: effects above the stated floor, and the largest of all. One row per run_id, layer, multiplier, sae_id, stream, feature.';
 comment on column feature_effect.effect is 'steered_mean - unsteered_mean';
 comment on column feature_effect.standard_error is
 'Of the effect, from differences of rollouts with the same random stream; null for one rollout';
+comment on column rollout.layer is '0-based decoder block whose output is steered; null unsteered';
+comment on column rollout.multiplier is 'Factor on the vector; null unsteered';
+comment on table rise_multiplier is
+'Multiplier at which a vector, steered at every position, makes a text set cost so much. One row per evaluation_id, vector_id, operator, layer, rule, target.';
+comment on column rise_multiplier.cross_entropy is 'Of the text set without steering, mean over its tokens, nats';
+comment on column rise_multiplier.cross_entropy_rise is
+'At that multiplier, measured: mean over the tokens of the text set, nats';
 comment on table scorer is 'What rollouts are scored by. One row per scorer_id.';
 comment on column scorer.kind is 'Kind of scorer: words, classifier, judge, log_probability, ...';
 comment on column scorer.parameters is 'Parameters of the scorer as canonical JSON';

@@ -98,6 +98,13 @@ comment on column vector_geometry.layer is
 comment on view text_damage is
 'What steering at every position does to texts that are not about any concept, with everything known about the run. One row per run_id, layer, multiplier, text_id.';
 comment on column text_damage.layer is '0-based decoder block whose output is steered';
+comment on view rollout_card is
+'Every rollout with its opening and everything known about its vector; unsteered ones have multiplier 0 and no run. One row per rollout_id.';
+comment on column rollout_card.layer is '0-based decoder block whose output is steered; null unsteered';
+comment on column rollout_card.multiplier is 'Factor on the vector; 0 unsteered';
+comment on column rollout_card.prompt is 'The opening, which may be empty';
+comment on column rollout_card.text is 'The continuation as text, the opening not included';
+comment on column rollout_card.n_tokens is 'Tokens sampled, an end token included';
 comment on view feature_skill is
 'What an approximator says of each feature on vectors that it has not seen. One row per approximator_id, feature.';
 comment on column feature_skill.layer is '0-based decoder block whose output is steered and read';

@@ -99,6 +99,14 @@ select 'feature effect without its SAE', count(*)
 from feature_effect
 anti join sae using (sae_id)
 union all
+select 'rise multiplier without its vector', count(*)
+from rise_multiplier
+anti join vector using (vector_id)
+union all
+select 'rise multiplier without its evaluation', count(*)
+from rise_multiplier
+anti join evaluation using (evaluation_id)
+union all
 select 'score without its rollout', count(*)
 from score
 anti join rollout using (rollout_id)
