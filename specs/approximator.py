@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from specs.parts import Layer, Part, Scope, Spec, Text
+from specs.parts import Layer, Part, Spec, Text
+from specs.prompt_set import Rise
 
 
 class Inputs(Part):
@@ -34,7 +35,7 @@ class Sampling(Part):
     """Only so many of the likeliest tokens; left out: all."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Only the likeliest tokens that make up this much together."""
-    scope: Scope = "all"
+    scope: Literal["all", "answer"] = "all"
     """Where the vector is added; `all` as in Chalnev et al. 2024."""
     seed: int = Field(default=0, ge=0)
     """Of the streams that tokens are drawn by."""
@@ -99,8 +100,8 @@ class Approximator(Spec):
     """Name of the openings that the texts begin with."""
     rollouts: Sampling = Sampling()
     """How texts are sampled."""
-    rise: float | None = Field(default=None, gt=0)
-    """Each vector is scaled until cross-entropy rises by so many nats a token; 0.5 in the paper."""
+    rise: Rise | None = None
+    """How much each vector may cost a text set: its length follows. 0.5 nats in the paper."""
     scale: float | None = Field(default=None, gt=0)
     """In the place of rise: the length of every vector."""
     held_out: float = Field(default=0.02, gt=0, lt=1)

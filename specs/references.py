@@ -10,7 +10,6 @@ from specs.document import Loc
 from specs.faults import Refused
 from specs.reader import place
 from specs.schema import (
-    KINDS,
     AimedMethod,
     Approximator,
     CombinedMethod,
@@ -41,8 +40,6 @@ def faults(spec: Spec, catalog: Catalog) -> list[str]:
     """Return one line for each name, glob or tag in `spec` that stands for no spec of `catalog`."""
     lines = list(terms.faults(spec, catalog)) if isinstance(spec, CombinedMethod) else []
     for loc, kind, pattern in _names(spec):
-        if kind not in KINDS:
-            continue
         try:
             if not catalog.match(kind, pattern):
                 lines.append(f"{place(spec, loc)}: {catalog.unmatched(kind, pattern)}")
@@ -72,6 +69,8 @@ def _names(spec: Spec) -> Iterator[tuple[Loc, str, str]]:
         yield ("sae",), "saes", spec.sae
         yield ("inputs", "sae"), "saes", spec.inputs.sae
         yield ("prompt_set",), "prompt_sets", spec.prompt_set
+        if spec.rise is not None:
+            yield ("rise", "text_set"), "text_sets", spec.rise.text_set
     if isinstance(spec, Experiment):
         for field, kind in NAMED_BY.items():
             for index, pattern in enumerate(getattr(spec, field)):

@@ -89,8 +89,8 @@ class Known:
 
     asked: list[int] = field(default_factory=list)
 
-    def prompt_set_id(self, name: str) -> str:
-        return identity("prompt_set", name=name)
+    def prompt_set_id(self, spec: Any) -> str:
+        return identity("prompt_set", name=spec.prompt_set)
 
     def effects(self, spec: Any, sae: Any) -> Any:
         weights, bias = (torch.tensor(part, dtype=torch.float32) for part in known_map())
@@ -128,7 +128,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, measured: Known) -> Any:
         planted_home.write_spec(specs, "methods", name, text)
     planted_home.write_spec(specs, "experiments", "aims", EXPERIMENT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare, "measuring", lambda _saes: measured)
+        patch.setattr(prepare, "ByRollouts", lambda _saes: measured)
         run(folder, "aims", "--dry-run")
         assert not measured.asked
         run(folder, "aims")

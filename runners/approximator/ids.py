@@ -19,6 +19,8 @@ class Subject(NamedTuple):
     input_sae_id: str
     """Of the autoencoder whose decoder rows are the vectors."""
     prompt_set_id: str
+    text_set_id: str | None = None
+    """Of the texts whose cross-entropy may rise; null where a length is given."""
 
 
 def effects_id(spec: Approximator, subject: Subject) -> str:
@@ -29,7 +31,7 @@ def effects_id(spec: Approximator, subject: Subject) -> str:
         layer=spec.layer,
         seed=spec.inputs.seed,
         rollouts=spec.rollouts.model_dump(),
-        rise=spec.rise,
+        rise=spec.rise.model_dump(exclude={"text_set"}) if spec.rise else None,
         scale=spec.scale,
     )
 

@@ -141,9 +141,10 @@ def _about(
                 "fit": spec.fit.parameters,
                 "inputs": {"seed": spec.inputs.seed},
                 "rollouts": spec.rollouts.model_dump(),
+                "rise": spec.rise.model_dump(exclude={"text_set"}) if spec.rise else None,
             }
         ),
-        "rise": spec.rise,
+        "rise": spec.rise.nats if spec.rise and spec.rise.loss is None else None,
         "scale": spec.scale,
         "effects_id": effects_id(spec, subject),
     }

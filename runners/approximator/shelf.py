@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Measuring(Protocol):
     """How the effects of vectors are measured: what rollouts offer to an approximator."""
 
-    def prompt_set_id(self, name: str) -> str:
-        """Return the id of a prompt set by the name of its spec."""
+    def prompt_set_id(self, spec: Approximator) -> str:
+        """Return the id of a spec's openings."""
         ...
 
     def effects(self, spec: Approximator, sae: LoadedSae) -> EffectsOf:
@@ -127,5 +127,6 @@ class Approximators:
             self.saes.loaded.model_id,
             self.saes.get(spec.sae).sae_id,
             self.saes.get(spec.inputs.sae).sae_id,
-            self.measuring.prompt_set_id(spec.prompt_set),
+            self.measuring.prompt_set_id(spec),
+            self.text_set_id(spec.rise.text_set) if spec.rise else None,
         )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runners.approximator.measuring import measuring
+from runners.approximator.measuring import ByRollouts
 from runners.approximator.shelf import Approximators
 from runners.campaign import experiment_faults
 from runners.campaign.bench import Bench
@@ -79,7 +79,7 @@ def campaign(
     provenance = _provenance(loaded)
     shelf, plugins = Shelf(), Plugins(settings.plugins)
     saes = Saes(catalog, settings, loaded, plan_only)
-    approximators = Approximators(saes, measuring(saes))
+    approximators = Approximators(saes, ByRollouts(saes))
     fitters = {
         name: Fitter(
             bench,

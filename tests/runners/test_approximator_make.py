@@ -207,7 +207,9 @@ def test_what_ids_are_about() -> None:
         {"subject": SUBJECT._replace(prompt_set_id="q")},
         {"layer": 2},
         {"scale": 4.0},
-        {"scale": None, "rise": 3.0},
+        {"scale": None, "rise": {"nats": 3.0}},
+        {"scale": None, "rise": {"nats": 4.0}},
+        {"subject": SUBJECT._replace(text_set_id="t")},
         {"inputs": {"seed": 1}},
         {"rollouts": {"tokens": 5}},
     ):

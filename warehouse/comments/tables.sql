@@ -85,6 +85,7 @@ comment on column approximator.layer is '0-based decoder block whose output is s
 comment on column approximator.sae_id is 'Autoencoder whose features are foretold';
 comment on column approximator.parameters is 'Parameters of fit, inputs and rollouts as canonical JSON';
 comment on column approximator.scale is 'Length of every vector; null where a rise was given';
+comment on column approximator.text_set_id is 'Texts whose cross-entropy may rise; null where a length was given';
 comment on table approximator_feature is
 'What an approximator has on each feature: its column of M, and sums over vectors that it has not seen. One row per approximator_id, feature.';
 comment on column approximator_feature.mean_effect is 'Mean measured effect over the held-out vectors';

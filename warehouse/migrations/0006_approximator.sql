@@ -7,6 +7,7 @@ create table approximator (
     sae_id varchar not null,
     input_sae_id varchar not null,
     prompt_set_id varchar not null,
+    text_set_id varchar,
     d_model integer not null,
     d_sae integer not null,
     n_inputs integer not null,
