@@ -19,6 +19,8 @@ KINDS = (
     "text_sets",
     "prompt_sets",
     "scorers",
+    "saes",
+    "approximators",
     "experiments",
 )
 

@@ -9,7 +9,18 @@ from specs import terms
 from specs.document import Loc
 from specs.faults import Refused
 from specs.reader import place
-from specs.schema import CombinedMethod, Concept, Experiment, Spec
+from specs.schema import (
+    AimedMethod,
+    Approximator,
+    CombinedMethod,
+    Concept,
+    Experiment,
+    Fgaa,
+    Sae,
+    SaeDecoder,
+    SaeFitted,
+    Spec,
+)
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
@@ -43,6 +54,24 @@ def _names(spec: Spec) -> Iterator[tuple[Loc, str, str]]:
     if isinstance(spec, Concept):
         for index, truth in enumerate(spec.planted):
             yield ("planted", index, "variant"), "variants", truth.variant
+    if isinstance(spec, SaeDecoder | SaeFitted):
+        yield ("sae",), "saes", spec.sae
+    if isinstance(spec, Sae):
+        yield ("model",), "models", spec.model
+        yield ("check", "text_set"), "text_sets", spec.check.text_set
+        if spec.source.train is not None:
+            yield ("source", "train", "text_set"), "text_sets", spec.source.train.text_set
+    if isinstance(spec, AimedMethod | Fgaa):
+        yield ("approximator",), "approximators", spec.approximator
+    if isinstance(spec, Fgaa):
+        yield ("density_texts",), "text_sets", spec.density_texts
+    if isinstance(spec, Approximator):
+        yield ("model",), "models", spec.model
+        yield ("sae",), "saes", spec.sae
+        yield ("inputs", "sae"), "saes", spec.inputs.sae
+        yield ("prompt_set",), "prompt_sets", spec.prompt_set
+        if spec.rise is not None:
+            yield ("rise", "text_set"), "text_sets", spec.rise.text_set
     if isinstance(spec, Experiment):
         for field, kind in NAMED_BY.items():
             for index, pattern in enumerate(getattr(spec, field)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from specs.approximator import Approximator, Inputs, MapFit, Sampling
 from specs.concept import (
     Concept,
     Fields,
@@ -30,7 +31,6 @@ from specs.method import (
     LogisticProbe,
     MeanCentred,
     MeanDifference,
-    Method,
     Optimised,
     Pca,
     PcaCentered,
@@ -41,10 +41,20 @@ from specs.method import (
     takes_letter_out,
     with_terms,
 )
+from specs.method_kinds import Method
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
 from specs.prompt_set import PromptSet, Rise
 from specs.rollouts import Rollouts
+from specs.sae import Sae, SaeCheck, SaeSource, SaeTraining
+from specs.sae_features import (
+    Feature,
+    SaeDecoder,
+    SaeDifference,
+    SaeFitted,
+    SaeOutputScore,
+)
+from specs.sae_method import AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
 from specs.scorer import (
     Classifier,
     DistinctN,
@@ -63,18 +73,23 @@ from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "AimedMethod",
     "AnyConcept",
+    "Approximator",
     "Classifier",
     "CombinedMethod",
     "Concept",
     "DistinctN",
     "Experiment",
+    "Feature",
+    "Fgaa",
     "Fields",
     "FileSource",
     "FittedMethod",
     "HubSource",
     "InlineQuestion",
     "InlineSource",
+    "Inputs",
     "Judge",
     "LabelShuffled",
     "LabelledFile",
@@ -83,6 +98,7 @@ __all__ = [
     "Leace",
     "LogProbability",
     "LogisticProbe",
+    "MapFit",
     "MeanCentred",
     "MeanDifference",
     "Method",
@@ -105,6 +121,18 @@ __all__ = [
     "Repetition",
     "Rise",
     "Rollouts",
+    "Sae",
+    "SaeCheck",
+    "SaeDecoder",
+    "SaeDifference",
+    "SaeFitted",
+    "SaeOutputScore",
+    "SaeSource",
+    "SaeTraining",
+    "SaeTs",
+    "SaeTsPinv",
+    "SaeTsRotation",
+    "Sampling",
     "Scale",
     "Scope",
     "Scorer",
@@ -134,6 +162,8 @@ KINDS: dict[str, Any] = {
     "text_sets": TextSet,
     "prompt_sets": PromptSet,
     "scorers": Scorer,
+    "saes": Sae,
+    "approximators": Approximator,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

@@ -131,6 +131,27 @@ named as (
     from verification
     anti join execution using (execution_id)
     union all
+    select 'approximator', approximator_id, 'model', model_id
+    from approximator
+    anti join model using (model_id)
+    union all
+    select 'approximator', approximator_id, 'sae', sae_id
+    from approximator
+    anti join sae using (sae_id)
+    union all
+    select distinct
+        'approximator_feature', approximator_id, 'approximator', approximator_id
+    from approximator_feature
+    anti join approximator using (approximator_id)
+    union all
+    select distinct 'feature_cause', approximator_id, 'approximator', approximator_id
+    from feature_cause
+    anti join approximator using (approximator_id)
+    union all
+    select distinct 'feature_neighbour', sae_id, 'sae', sae_id
+    from feature_neighbour
+    anti join sae using (sae_id)
+    union all
     select distinct 'refused', evaluation_id, 'evaluation', evaluation_id
     from refused
     anti join evaluation using (evaluation_id)

@@ -212,6 +212,35 @@ repeated as (
     group by all
     having copies > 1
     union all
+    select 'approximator' as relation, approximator_id as key, count(*) as copies
+    from approximator
+    group by all
+    having copies > 1
+    union all
+    select
+        'approximator_feature' as relation,
+        concat_ws(' / ', approximator_id, feature) as key,
+        count(*) as copies
+    from approximator_feature
+    group by all
+    having copies > 1
+    union all
+    select
+        'feature_cause' as relation,
+        concat_ws(' / ', approximator_id, feature, rank) as key,
+        count(*) as copies
+    from feature_cause
+    group by all
+    having copies > 1
+    union all
+    select
+        'feature_neighbour' as relation,
+        concat_ws(' / ', sae_id, feature, rank) as key,
+        count(*) as copies
+    from feature_neighbour
+    group by all
+    having copies > 1
+    union all
     select 'execution' as relation, execution_id as key, count(*) as copies
     from execution
     group by all

@@ -29,6 +29,9 @@ bearer as (
     union all
     select 'scorer', scorer_id
     from scorer
+    union all
+    select 'approximator', approximator_id
+    from approximator
 ),
 
 judged as (

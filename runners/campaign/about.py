@@ -66,7 +66,8 @@ def about(
         }
         for evaluation_id, (bench, variant) in evaluations.items()
     ]
-    for group in (about_texts(texts), about_rollouts(rollouts)):
+    further = (about_texts(texts), about_rollouts(rollouts), campaign.saes.rows())
+    for group in further:
         for name, some in group.items():
             found.setdefault(name, []).extend(some)
     # Two names of one content are one dataset, and say the same of it: once is enough.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runners.approximator import faults as approximator_faults
 from runners.campaign.texts_faults import chosen_by_questions, texts_faults
+from runners.saes import faults as sae_faults
 from runners.scoring.ready import concept_faults
 from specs import operators
 from specs.faults import Refused
@@ -47,7 +49,10 @@ def faults(
     ]
     for model in dict.fromkeys(c.model for c in asked):
         methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
-        found += _layers(experiment, catalog.get("models", model), methods, catalog, settings)
+        spec = catalog.get("models", model)
+        found += _layers(experiment, spec, methods, catalog, settings)
+        found += sae_faults.experiment_faults(experiment, spec, methods, catalog)
+        found += approximator_faults.experiment_faults(experiment, spec, methods, catalog)
     return found
 
 

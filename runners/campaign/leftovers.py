@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from warehouse.staged import is_running
 
-FOLDERS = ("vectors", "activations", "effects")
+FOLDERS = ("vectors", "activations", "effects", "saes", "approximators")
 """Where files are written under a temporary name first; `staged` looks after its own."""
 
 
@@ -25,5 +26,8 @@ def remove_leftovers(home: Path) -> list[Path]:
         if (process := file.name.split(".")[-2]).isdigit() and not is_running(int(process))
     ]
     for file in found:
-        file.unlink(missing_ok=True)
+        if file.is_dir():
+            shutil.rmtree(file, ignore_errors=True)
+        else:
+            file.unlink(missing_ok=True)
     return found

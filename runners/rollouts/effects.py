@@ -82,8 +82,8 @@ class Shelf:
         """Return the dense effect of a cell."""
         path = self.whole(cell)
         found = read(path)
-        columns = (found[name].double() for name in ("effect", "standard_error", "steered_mean"))
-        return Effect(*columns, count(path))
+        columns = [found[name].double() for name in ("effect", "standard_error", "steered_mean")]
+        return Effect(columns[0], columns[1], columns[2], count(path))
 
     def keep(self, cell: Cell, found: Effect) -> None:
         """Write the dense effect of a cell, float32."""
@@ -148,7 +148,8 @@ def read(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file."""
     from safetensors.torch import load_file
 
-    return load_file(path)
+    found: dict[str, Tensor] = load_file(path)
+    return found
 
 
 def count(path: Path) -> int:

@@ -204,7 +204,7 @@ class _Batch:
         n = len(self.speakers)
         numbers = torch.stack([self.asks[i].numbers[step] for i in self.speakers])
         tokens, own = [], []
-        for rows in torch.arange(n).split(ROWS):
+        for rows in torch.split(torch.arange(n), ROWS):
             logits = self._logits(hidden[rows.to(hidden.device)])
             drawn = draw(logits, numbers[rows], self.manner.sampling)
             tokens.append(drawn.tokens.to(self.next.device))
@@ -214,7 +214,9 @@ class _Batch:
         said, logprobs = torch.cat(tokens), torch.cat(own)
         shadowed = torch.tensor(self.shadowed, dtype=torch.long)
         unsteered = logprobs.clone()
-        for start, rows in zip(range(n, len(hidden), ROWS), shadowed.split(ROWS), strict=False):
+        for start, rows in zip(
+            range(n, len(hidden), ROWS), torch.split(shadowed, ROWS), strict=False
+        ):
             logits = self._logits(hidden[start : start + len(rows)])
             unsteered[rows] = _chosen(logits, said[rows.to(said.device)])
         self.next = torch.cat([said, said[shadowed.to(said.device)]])

@@ -158,7 +158,7 @@ def by_rise(costs: Costs, lengths: Tensor, nats: float) -> Tensor:
     low, high = torch.zeros(n, dtype=torch.float64), torch.full((n,), torch.nan).double()
     below, above = torch.zeros(n, dtype=torch.float64), torch.full((n,), torch.nan).double()
     ladder = torch.tensor(LENGTHS, dtype=torch.float64)
-    for some in ladder.split(AT_ONCE):
+    for some in torch.split(ladder, AT_ONCE):
         points = some / lengths[:, None]
         _narrow(points, costs(points), nats, low, high, below, above)
         if bool((high.isfinite() | ~lengths.gt(0)).all()):

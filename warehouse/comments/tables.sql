@@ -61,8 +61,12 @@ comment on column sae.source is 'Release and id, or sha256 of a folder''s files'
 comment on column sae.architecture is 'Kind of sparse autoencoder: standard, jumprelu, topk, ...';
 comment on column sae.layer is '0-based decoder block whose output it was trained on';
 comment on table sae_check is
-'How well a sparse autoencoder fits the activations of a model. One row per sae_id, model_id, layer.';
+'How well a sparse autoencoder fits the activations of a model. One row per sae_id, model_id, layer, text_set_id.';
 comment on column sae_check.n_tokens is 'Tokens whose activations were reconstructed';
+comment on table vector_feature is
+'The features whose decoder rows a vector is the sum of. One row per vector_id, layer, feature.';
+comment on column vector_feature.coefficient is
+'What the decoder row is multiplied by in the sum, before the norm';
 comment on table feature_effect is
 'What steering does to features: effects above the stated floor, and the largest of all. One row per run_id, layer, multiplier, sae_id, stream, feature.';
 comment on column feature_effect.effect is 'steered_mean - unsteered_mean';
@@ -84,6 +88,25 @@ comment on table scorer_concept is
 comment on column scorer_concept.dataset_id is 'Hash of the concept''s rows';
 comment on table score is 'What a scorer says of a rollout. One row per rollout_id, scorer_id.';
 comment on column score.score is 'The score, 0 to 1 unless the scorer says otherwise; null where it failed';
+comment on table approximator is
+'Linear maps from a unit steering vector to what it does to features, y = xM + b. One row per approximator_id.';
+comment on column approximator.layer is '0-based decoder block whose output is steered and read';
+comment on column approximator.sae_id is 'Autoencoder whose features are foretold';
+comment on column approximator.parameters is 'Parameters of fit, inputs and rollouts as canonical JSON';
+comment on column approximator.scale is 'Length of every vector; null where a rise was given';
+comment on column approximator.text_set_id is 'Texts whose cross-entropy may rise; null where a length was given';
+comment on table approximator_feature is
+'What an approximator has on each feature: its column of M, and sums over vectors that it has not seen. One row per approximator_id, feature.';
+comment on column approximator_feature.mean_effect is 'Mean measured effect over the held-out vectors';
+comment on table feature_cause is
+'Features whose decoder rows raise a feature most, as foretold. One row per approximator_id, feature, rank.';
+comment on column feature_cause.rank is '1 raises it most';
+comment on column feature_cause.effect is
+'Foretold rise of the feature''s mean activation when the cause''s unit decoder row is added, less bias';
+comment on table feature_neighbour is
+'Features whose decoder rows point nearly the same way. One row per sae_id, feature, rank.';
+comment on column feature_neighbour.rank is '1 is nearest';
+comment on column feature_neighbour.cosine is 'Cosine of the two decoder rows';
 comment on column run.parameters is 'Parameters of the operator as canonical JSON';
 comment on table measurement is
 'Steered answers, the facts that everything is computed from. One row per run_id, item_id, layer, multiplier.';

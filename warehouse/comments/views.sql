@@ -125,3 +125,9 @@ comment on macro table score_points is 'Means of both scores and their products,
 comment on macro table missing_rollouts is 'Rollouts that were asked for and are not there.';
 comment on macro table best_scales is
 'The best multiplier of each run: of all rollouts, and of each half by the other.';
+comment on view feature_skill is
+'What an approximator says of each feature on vectors that it has not seen. One row per approximator_id, feature.';
+comment on column feature_skill.layer is '0-based decoder block whose output is steered and read';
+comment on column feature_skill.mean_effect is 'Mean measured effect over the held-out vectors';
+comment on column feature_skill.r2 is
+'1 - squared error / squared deviation over the held-out vectors; null where none of them moves the feature';

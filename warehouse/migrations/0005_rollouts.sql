@@ -44,9 +44,18 @@ create table sae_check (
     sae_id varchar not null,
     model_id varchar not null,
     layer smallint not null,
+    text_set_id varchar not null,
     n_tokens integer not null,
     explained_variance double not null,
     mean_active double not null
+);
+create table vector_feature (
+    vector_id varchar not null,
+    layer smallint not null check (layer >= 0),
+    sae_id varchar not null,
+    feature integer not null,
+    coefficient double not null check (isfinite(coefficient)),
+    output_score double
 );
 create table feature_effect (
     run_id varchar not null,
