@@ -55,6 +55,7 @@ def check_all(
     from builders.text_sets import text_set_faults
     from runners.models.model_faults import faults as model_faults
     from runners.saes.faults import sae_faults
+    from runners.scoring.ready import classifier_faults
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
@@ -87,6 +88,10 @@ def check_all(
         unreachable += [Unreachable("saes", name, line) for line in unreached]
     sets = _used(experiments, "text_sets", catalog) if names else catalog.names("text_sets")
     faults += text_set_faults([catalog.get("text_sets", name) for name in sets])
+    scorers = _used(experiments, "scorers", catalog) if names else catalog.names("scorers")
+    wrong, missing = classifier_faults([catalog.get("scorers", one) for one in scorers], settings)
+    faults += wrong
+    unreachable += [Unreachable("scorers", name, line) for name, line in missing.items()]
     return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
 
 
@@ -96,17 +101,20 @@ def _used(experiments: Iterable[Experiment], kind: str, catalog: Catalog) -> lis
     return catalog.resolve(kind, patterns)
 
 
-def _saes(experiments: Iterable[Experiment], catalog: Catalog) -> list[str]:
-    """Return the names of the autoencoders that the methods of some experiments use."""
+def _saes(experiments: Sequence[Experiment], catalog: Catalog) -> list[str]:
+    """Return the names of the autoencoders that methods and rollouts of some experiments use."""
+    from runners.rollouts.saes import read_by
     from runners.saes.shelf import named_by
 
     methods = _used(experiments, "methods", catalog)
-    return named_by(catalog.get("methods", method) for method in methods)
+    of_methods = named_by((catalog.get("methods", method) for method in methods), catalog)
+    of_rollouts = [name for experiment in experiments for name in read_by(experiment, catalog)]
+    return list(dict.fromkeys([*of_methods, *of_rollouts]))
 
 
 def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:
     """Return what an experiment's parts do not agree on."""
-    from runners.campaign.combinations import combinations
+    from runners.campaign.combinations import combinations, on_texts
     from runners.models.model_faults import variant_faults
 
     where = f"experiment {experiment.name}"
@@ -115,13 +123,17 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
     except Refused as refused:
         return list(refused.faults)
     found = experiment_faults.faults(experiment, asked, catalog, settings)
-    for concept in dict.fromkeys(c.concept for c in asked):
-        variants = {v for c in asked if c.fit_concept == concept for v in c.fit_variants}
-        variants |= {c.variant for c in asked if c.concept == concept}
+    # Round texts no variant is put.
+    fitting = [c for c in asked if not on_texts(c.fit_concept, catalog)]
+    asking = [c for c in asked if not on_texts(c.concept, catalog)]
+    for concept in dict.fromkeys(c.concept for c in asking):
+        variants = {v for c in fitting if c.fit_concept == concept for v in c.fit_variants}
+        variants |= {c.variant for c in asking if c.concept == concept}
         found += _unrenderable(concept, sorted(variants), catalog, where)
     for model in dict.fromkeys(c.model for c in asked):
         spec = catalog.get("models", model)
-        variants = {v for c in asked if c.model == model for v in (*c.fit_variants, c.variant)}
+        variants = {v for c in fitting if c.model == model for v in c.fit_variants}
+        variants |= {c.variant for c in asking if c.model == model}
         systems = {catalog.get("variants", v).system is not None for v in variants}
         for has_system in sorted(systems):
             found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]
@@ -135,7 +147,7 @@ def _unrenderable(concept: str, variants: Sequence[str], catalog: Catalog, where
     found = []
     for variant in variants:
         try:
-            refuse_unanswerable(catalog.get("concepts", concept), catalog.get("variants", variant))
+            refuse_unanswerable(catalog.questions(concept), catalog.get("variants", variant))
         except Refused as refused:
             found += [f"{where}: {fault}" for fault in refused.faults]
     return found

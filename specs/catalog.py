@@ -11,7 +11,21 @@ from typing import Literal, overload
 from specs import references, terms
 from specs.faults import Refused
 from specs.reader import read, shown
-from specs.schema import KINDS, Concept, Experiment, Method, Model, Sae, Spec, TextSet, Variant
+from specs.schema import (
+    KINDS,
+    AnyConcept,
+    Approximator,
+    Concept,
+    Experiment,
+    Method,
+    Model,
+    PromptSet,
+    Sae,
+    Scorer,
+    Spec,
+    TextSet,
+    Variant,
+)
 from specs.settings import Settings
 from specs.suggestions import did_you_mean
 
@@ -60,7 +74,7 @@ class Catalog:
         return self._files(kind)[self._known(kind, name)][1:]
 
     @overload
-    def get(self, kind: Literal["concepts"], name: str) -> Concept: ...
+    def get(self, kind: Literal["concepts"], name: str) -> AnyConcept: ...
     @overload
     def get(self, kind: Literal["variants"], name: str) -> Variant: ...
     @overload
@@ -72,12 +86,28 @@ class Catalog:
     @overload
     def get(self, kind: Literal["text_sets"], name: str) -> TextSet: ...
     @overload
+    def get(self, kind: Literal["prompt_sets"], name: str) -> PromptSet: ...
+    @overload
+    def get(self, kind: Literal["scorers"], name: str) -> Scorer: ...
+    @overload
     def get(self, kind: Literal["saes"], name: str) -> Sae: ...
+    @overload
+    def get(self, kind: Literal["approximators"], name: str) -> Approximator: ...
     @overload
     def get(self, kind: str, name: str) -> Spec: ...
     def get(self, kind: str, name: str) -> Spec:
         """Return a spec; an unknown name, or a file with faults, is a Refused."""
         return terms.resolved(self.written(kind, name), self)
+
+    def questions(self, name: str) -> Concept:
+        """Return a concept of kind choice; one of texts, without questions, is a Refused."""
+        found = self.get("concepts", name)
+        if isinstance(found, Concept):
+            return found
+        raise Refused(
+            f"concept {name}: is of kind {found.kind}, which has no questions; name one of kind "
+            "choice"
+        )
 
     def written(self, kind: str, name: str) -> Spec:
         """Return a spec as `get` does, but names of other specs in it stay names."""

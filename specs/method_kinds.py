@@ -23,6 +23,7 @@ from specs.method import (
     VectorFile,
 )
 from specs.sae_features import SaeDecoder, SaeDifference, SaeOutputScore
+from specs.sae_method import Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
 
 
 def _method_tag(value: Any) -> str | None:
@@ -44,6 +45,10 @@ Method = Annotated[
     | Annotated[SaeDecoder, Tag("<sae_decoder>")]
     | Annotated[SaeDifference, Tag("<sae_difference>")]
     | Annotated[SaeOutputScore, Tag("<sae_output_score>")]
+    | Annotated[SaeTs, Tag("<sae_ts>")]
+    | Annotated[SaeTsPinv, Tag("<sae_ts_pinv>")]
+    | Annotated[SaeTsRotation, Tag("<sae_ts_rotation>")]
+    | Annotated[Fgaa, Tag("<fgaa>")]
     | Annotated[PluginMethod, Tag("<plugin>")]
     | Annotated[Random, Tag("<random>")]
     | Annotated[LabelShuffled, Tag("<label_shuffled>")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from specs.approximator import Approximator, Inputs, MapFit, Sampling
 from specs.concept import (
     Concept,
     Fields,
@@ -18,6 +19,7 @@ from specs.concept import (
     Splits,
     TemplateSource,
 )
+from specs.concept_kinds import AnyConcept
 from specs.experiment import Experiment, Nulls
 from specs.method import (
     CombinedMethod,
@@ -42,6 +44,8 @@ from specs.method import (
 from specs.method_kinds import Method
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.prompt_set import PromptSet, Rise
+from specs.rollouts import Rollouts
 from specs.sae import Sae, SaeCheck, SaeSource, SaeTraining
 from specs.sae_features import (
     Feature,
@@ -50,27 +54,51 @@ from specs.sae_features import (
     SaeFitted,
     SaeOutputScore,
 )
+from specs.sae_method import AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
+from specs.scorer import (
+    Classifier,
+    DistinctN,
+    Judge,
+    LogProbability,
+    Prices,
+    Repetition,
+    Scale,
+    Scorer,
+    Words,
+)
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
+from specs.texts_concept import LabelledFile, TextsConcept
 from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "AimedMethod",
+    "AnyConcept",
+    "Approximator",
+    "Classifier",
     "CombinedMethod",
     "Concept",
+    "DistinctN",
     "Experiment",
     "Feature",
+    "Fgaa",
     "Fields",
     "FileSource",
     "FittedMethod",
     "HubSource",
     "InlineQuestion",
     "InlineSource",
+    "Inputs",
+    "Judge",
     "LabelShuffled",
+    "LabelledFile",
     "Lat",
     "Lda",
     "Leace",
+    "LogProbability",
     "LogisticProbe",
+    "MapFit",
     "MeanCentred",
     "MeanDifference",
     "Method",
@@ -86,8 +114,13 @@ __all__ = [
     "Persona",
     "Planted",
     "PluginMethod",
+    "Prices",
+    "PromptSet",
     "Random",
     "Read",
+    "Repetition",
+    "Rise",
+    "Rollouts",
     "Sae",
     "SaeCheck",
     "SaeDecoder",
@@ -96,7 +129,13 @@ __all__ = [
     "SaeOutputScore",
     "SaeSource",
     "SaeTraining",
+    "SaeTs",
+    "SaeTsPinv",
+    "SaeTsRotation",
+    "Sampling",
+    "Scale",
     "Scope",
+    "Scorer",
     "Source",
     "Spec",
     "Split",
@@ -106,20 +145,25 @@ __all__ = [
     "Term",
     "TextFile",
     "TextSet",
+    "TextsConcept",
     "Turn",
     "Variant",
     "VectorFile",
+    "Words",
     "takes_letter_out",
     "with_terms",
 ]
 
 KINDS: dict[str, Any] = {
-    "concepts": Concept,
+    "concepts": AnyConcept,
     "variants": Variant,
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "prompt_sets": PromptSet,
+    "scorers": Scorer,
     "saes": Sae,
+    "approximators": Approximator,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

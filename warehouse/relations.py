@@ -17,6 +17,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "variant": ("variant_id",),
     "item": ("item_id",),
     "dataset_item": ("dataset_id", "row"),
+    "dataset_text": ("dataset_id", "row"),
     "name": ("kind", "id", "name"),
     "planted": ("model_id", "dataset_id", "quantity", "variant_id", "layer"),
     "vector": ("vector_id",),
@@ -40,9 +41,15 @@ KEYS: dict[str, tuple[str, ...]] = {
     "rollout": ("rollout_id",),
     "sae": ("sae_id",),
     "sae_check": ("sae_id", "model_id", "layer", "text_set_id"),
-    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "feature"),
+    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream"),
+    "rise_multiplier": ("evaluation_id", "vector_id", "operator", "layer", "rule", "target"),
     "scorer": ("scorer_id",),
+    "scorer_concept": ("scorer_id", "dataset_id"),
     "score": ("rollout_id", "scorer_id"),
+    "approximator": ("approximator_id",),
+    "approximator_feature": ("approximator_id", "feature"),
+    "feature_cause": ("approximator_id", "feature", "rank"),
+    "feature_neighbour": ("sae_id", "feature", "rank"),
     "cell": ("run_id", "layer", "multiplier", "split", "block"),
     "experiment_run": ("experiment",),
     "verification": ("run_id", "item_id", "layer", "multiplier"),
@@ -52,9 +59,10 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 FIRST_WINS = frozenset(
     """
-    variant item dataset_item name vector vector_fit vector_layer vector_direction vector_feature
+    variant item dataset_item dataset_text name vector vector_fit vector_layer vector_direction
+    vector_feature
     evaluation baseline run text text_set_text text_baseline
-    prompt prompt_set_prompt rollout scorer
+    prompt prompt_set_prompt rollout rise_multiplier scorer scorer_concept
     """.split()
 )
 """Relations whose existing row stays; the rows of the others are replaced."""
@@ -62,8 +70,9 @@ FIRST_WINS = frozenset(
 GRAIN: dict[str, tuple[str, ...]] = {
     **KEYS,
     "experiment_run": ("experiment", "run_id", "split", "layer", "multiplier"),
+    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream", "feature"),
 }
-"""What no two rows of a relation share: the key, but for the one relation replaced in bulk."""
+"""What no two rows of a relation share: the key, but for the relations replaced in bulk."""
 
 
 @lru_cache(maxsize=1)

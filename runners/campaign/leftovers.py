@@ -8,7 +8,7 @@ from pathlib import Path
 
 from warehouse.staged import is_running
 
-FOLDERS = ("vectors", "activations", "saes")
+FOLDERS = ("vectors", "activations", "effects", "saes", "approximators")
 """Where files are written under a temporary name first; `staged` looks after its own."""
 
 
@@ -22,7 +22,7 @@ def remove_leftovers(home: Path) -> list[Path]:
     found = [
         file
         for folder in FOLDERS
-        for file in (home / folder).glob("*.tmp")
+        for file in (home / folder).rglob("*.tmp")
         if (process := file.name.split(".")[-2]).isdigit() and not is_running(int(process))
     ]
     for file in found:

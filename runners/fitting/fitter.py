@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runners.campaign.bench import Bench
 from runners.campaign.budgets import Budgets
+from runners.campaign.texts_bench import TextsBench
 from runners.fitting import vectors
+from runners.fitting.aimed_vectors import aimed_vector
 from runners.fitting.estimator import Estimator, parameters
 from runners.fitting.layerwise import fit_layers
 from runners.fitting.norms import BASE, default_norm, factors
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
 from runners.fitting.sae_vectors import decoder_vector, layers_of, named_by_id, sae_fit
 from runners.fitting.shelf import Place, Shelf
+from runners.fitting.texts_training import TextsReader
 from runners.fitting.training import Training, TrainingReader, fit_of
 from runners.fitting.vectors import SteeringVector
 from runners.methods.plugins import Plugins
 from runners.methods.vector_file import content_sha256, read_vectors, refuse_another_model
 from specs.faults import Refused
 from specs.schema import (
+    AimedMethod,
     FittedMethod,
     LabelShuffled,
     MeanDifference,
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from runners.approximator.shelf import Approximators
     from runners.campaign.ids import Fit
     from runners.fitting.derived import Draw
     from runners.saes.shelf import Saes
@@ -56,7 +61,7 @@ class Fitted(NamedTuple):
 class Fitter:
     """Fits vectors for one bench; a vector saved earlier is read back, not fitted again."""
 
-    bench: Bench
+    bench: Bench | TextsBench
     home: Path
     provenance: dict[str, str]
     tokens_per_batch: int | Budgets
@@ -69,6 +74,8 @@ class Fitter:
     plugins: Plugins = field(default_factory=Plugins)
     saes: Saes | None = None
     """What methods take features of; null where no method can ask for any."""
+    approximators: Approximators | None = None
+    """What methods aim by; null likewise."""
     _made: dict[str, SteeringVector] = field(default_factory=dict)
     _how: dict[str, Fitted] = field(default_factory=dict)
     n_fitted: int = 0
@@ -93,6 +100,8 @@ class Fitter:
             return self._from_file(method, norm)
         if isinstance(method, SaeDecoder):
             return decoder_vector(self, method, norm)
+        if isinstance(method, AimedMethod):
+            return aimed_vector(self, method, norm)
         if isinstance(method, Random | LabelShuffled):
             raise Refused(
                 f"method {method.name}: a null rides along with a fitted vector; ask for it under "
@@ -132,9 +141,8 @@ class Fitter:
 
     def _read(self, variant: str, wanted: Read) -> Training:
         """Put the activations of all read positions that are not at hand on the shelf."""
-        reader = TrainingReader(
-            self.bench, variant, self.home, self.provenance, self.keep_activations
-        )
+        kind = TextsReader if isinstance(self.bench, TextsBench) else TrainingReader
+        reader = kind(self.bench, variant, self.home, self.provenance, self.keep_activations)
         together = self.reads | {wanted} | ({BASE_READ} if variant == BASE else set())
         missing = []
         for read in sorted(r for r in together if not self.shelf.get(self._place(variant, r))):
@@ -259,6 +267,11 @@ class Fitter:
         Raises:
             Refused: there is none, so that `what` has no meaning and `instead` is to be used.
         """
+        if isinstance(self.bench, TextsBench):
+            raise Refused(
+                f"concept {self.bench.concept.name}: {what} is the length of a vector fitted on "
+                f"questions, and texts have none; use {instead} or `norm: unit`"
+            )
         if BASE not in self.bench.dataset.variants:
             raise Refused(
                 f"concept {self.bench.concept.name}: {what} needs the dataset under variant "

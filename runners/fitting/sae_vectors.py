@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runners.approximator.guided import FgaaFit
+from runners.fitting.aimed_vectors import guided_fit, guided_parameters
 from runners.fitting.norms import BASE, factors
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector
 from runners.saes.features import Chosen, DifferenceFit, OutputScoreFit, decoded
 from specs.faults import Refused
 from specs.reader import place
-from specs.schema import SaeDecoder, SaeDifference, SaeFitted, SaeOutputScore
+from specs.schema import Fgaa, SaeDecoder, SaeDifference, SaeFitted, SaeOutputScore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
     from runners.fitting.fitter import Fitter
     from runners.fitting.vectors import SteeringVector
     from runners.methods.pairs import Pairs
+    from runners.methods.texts import Texts
     from runners.saes.loaded import LoadedSae
     from runners.saes.shelf import Saes
     from specs.schema import Spec
 
-SaeFit = DifferenceFit | OutputScoreFit
+SaeFit = DifferenceFit | OutputScoreFit | FgaaFit
 
 
 def saes_of(fitter: Fitter, method: Spec) -> Saes:
@@ -48,6 +51,8 @@ def layers_of(fitter: Fitter, method: Spec) -> Iterable[int]:
 def named_by_id(fitter: Fitter, method: SaeFitted, found: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a method with the autoencoder's id for its name."""
     del found["sae"]
+    if isinstance(method, Fgaa):
+        found = guided_parameters(fitter, method, found)
     return {**found, "sae_id": saes_of(fitter, method).get(method.sae).sae_id}
 
 
@@ -57,14 +62,17 @@ def sae_fit(fitter: Fitter, method: SaeFitted) -> SaeFit:
     sae = saes.get(method.sae)
     if isinstance(method, SaeDifference):
         return DifferenceFit(sae, method)
+    if isinstance(method, Fgaa):
+        return guided_fit(fitter, method)
     assert isinstance(method, SaeOutputScore)
     return OutputScoreFit(sae, method, saes.scorer(method))
 
 
-def chosen(fit: SaeFit, pairs: Pairs) -> tuple[Chosen, ...]:
+def chosen(fit: SaeFit, pairs: Pairs | Texts) -> tuple[Chosen, ...]:
     """Return the features of a vector; of the mean over several variants, of all of theirs."""
     parts = np.unique(pairs.part)
-    found = [fit.choose(*pairs.take(pairs.part == part)[:2]) for part in parts]
+    each_alone = [pairs.take(pairs.part == part) for part in parts]
+    found = [fit.choose(part.positive, part.negative) for part in each_alone]
     total: Counter[int] = Counter()
     scores = {each.feature: each.output_score for part in found for each in part}
     for each in (each for part in found for each in part):

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 def activations(
-    loaded: LoadedModel, layers: Sequence[int], texts: Iterable[tuple[int, ...]]
+    loaded: LoadedModel,
+    layers: Sequence[int],
+    texts: Iterable[tuple[int, ...]],
+    with_first: bool = False,
 ) -> Iterator[dict[int, Tensor]]:
     """Yield, for each text, layer -> the block's output at its tokens, float32 [tokens, d_model].
 
     The token that the tokenizer puts before every text is left out: its activations are many times
     as long as those of any other, and autoencoders are not trained on them (Lieberum et al. 2024).
+    `with_first` keeps it.
     """
     import torch
 
@@ -39,5 +43,5 @@ def activations(
             with torch.inference_mode():
                 ids = torch.tensor([tokens], device=loaded.device)
                 found.decoder(input_ids=ids, use_cache=False)
-            first = int(tokens[0] == loaded.tokenizer.bos_token_id)
+            first = int(tokens[0] == loaded.tokenizer.bos_token_id and not with_first)
             yield {layer: hidden[0, first:].float().clone() for layer, hidden in heard.items()}

@@ -86,7 +86,7 @@ def experiment_faults(
     catalog: Catalog,
 ) -> list[str]:
     """Return why the autoencoders of an experiment's methods cannot serve on a model."""
-    names = named_by(catalog.get("methods", method) for method in methods)
+    names = named_by((catalog.get("methods", method) for method in methods), catalog)
     specs = [catalog.get("saes", name) for name in names]
     return [
         *(fault for spec in specs for fault in sae_faults(spec)[0]),

@@ -10,7 +10,7 @@ from runners.saes import check, files, training
 from runners.saes.check import Fit
 from specs.faults import Refused
 from specs.reader import place
-from specs.schema import SaeDecoder, SaeFitted, with_terms
+from specs.schema import AimedMethod, Fgaa, SaeDecoder, SaeFitted, with_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,7 +88,7 @@ class Saes:
     def fits(self, name: str) -> dict[int, Fit]:
         """Return how well it fits the model at its layer and those beside it, measured once."""
         if name not in self._fits:
-            texts = self._texts(self.catalog.get("saes", name).check.text_set).texts
+            texts = self.texts(self.catalog.get("saes", name).check.text_set).texts
             sae = _as_loaded(self.unchecked(name))
             self._fits[name] = check.fits(sae, self.loaded, [text.prompt for text in texts])
         return self._fits[name]
@@ -130,14 +130,15 @@ class Saes:
             )
         planned = Planned(layer, self.loaded.d_model, train.d_sae)
         check.refuse_misfit(spec, _as_loaded(planned), self.loaded)
-        texts, home = self._texts(train.text_set), self.settings.home
+        texts, home = self.texts(train.text_set), self.settings.home
         folder = training.folder_of(spec, self.loaded, texts.read.text_set_id, home)
         if self.plan_only and not folder.is_dir():
             return planned
         folder = training.trained(spec, self.loaded, texts, home)
         return files.read_folder(spec, folder, self.loaded.device, f"trained:{folder.name}")
 
-    def _texts(self, name: str) -> TokenisedTexts:
+    def texts(self, name: str) -> TokenisedTexts:
+        """Return the texts of a text set as tokens of the model."""
         from builders.text_sets import read_text_set
         from runners.damage.texts import tokenise_texts
 
@@ -150,7 +151,7 @@ class Saes:
         found: dict[str, list[dict[str, Any]]] = {"sae": [], "sae_check": [], "name": []}
         for name in sorted(self._checked):
             sae: Any = self._read[name]
-            read = self._texts(self.catalog.get("saes", name).check.text_set).read
+            read = self.texts(self.catalog.get("saes", name).check.text_set).read
             found["sae"].append(
                 {
                     "sae_id": sae.sae_id,
@@ -181,7 +182,14 @@ def _as_loaded(found: SaeLensSae | Planned) -> LoadedSae:
     return loaded  # type: ignore[no-any-return]
 
 
-def named_by(methods: Iterable[Spec]) -> list[str]:
-    """Return the names of the SAE specs that methods take features of, each once."""
-    parts = (part for method in methods for part in with_terms(method))
-    return list(dict.fromkeys(p.sae for p in parts if isinstance(p, SaeDecoder | SaeFitted)))
+def named_by(methods: Iterable[Spec], catalog: Catalog) -> list[str]:
+    """Return the names of the SAE specs that methods take features of, each once.
+
+    Those of the approximators that methods aim by are among them.
+    """
+    parts = [part for method in methods for part in with_terms(method)]
+    found = [p.sae for p in parts if isinstance(p, SaeDecoder | SaeFitted)]
+    for name in (p.approximator for p in parts if isinstance(p, AimedMethod | Fgaa)):
+        approximator = catalog.get("approximators", name)
+        found += [approximator.sae, approximator.inputs.sae]
+    return list(dict.fromkeys(found))

@@ -4,11 +4,16 @@
 -- What ------------------------------------------------------------------------------------------
 comment on table model is 'Models as they were run. One row per model_id.';
 comment on table dataset is 'Contrastive datasets with the counts of their audit. One row per dataset_id.';
-comment on column dataset.kind is 'Kind of concept: choice (questions with two options)';
+comment on column dataset.kind is 'Kind of concept: choice (questions with two options) or texts (in no pairs)';
 comment on column dataset.n_items is 'Rows of the dataset, copies counted';
 comment on table variant is 'Renderings of a dataset under a prompt variant. One row per variant_id.';
 comment on table item is 'Questions with their options as displayed. One row per item_id.';
 comment on table dataset_item is 'Which item stands in which row and split. One row per dataset_id, row.';
+comment on table dataset_text is
+'Which text, of which side, stands in which row of a dataset of texts. One row per dataset_id, row.';
+comment on column dataset_text.positive is 'Whether the text shows the concept';
+comment on column dataset_text.source_row is
+'Row of the source, counted from 1; of texts in the spec itself negative ones behind the positive';
 comment on table name is 'Every name by which an id was asked for. One row per kind, id, name.';
 comment on table planted is
 'Truth planted in the reference model. One row per model_id, dataset_id, quantity, variant_id, layer.';
@@ -63,15 +68,45 @@ comment on table vector_feature is
 comment on column vector_feature.coefficient is
 'What the decoder row is multiplied by in the sum, before the norm';
 comment on table feature_effect is
-'What steering does to features, those above the stated floor. One row per run_id, layer, multiplier, sae_id, feature.';
+'What steering does to features: effects above the stated floor, and the largest of all. One row per run_id, layer, multiplier, sae_id, stream, feature.';
 comment on column feature_effect.effect is 'steered_mean - unsteered_mean';
 comment on column feature_effect.standard_error is
 'Of the effect, from differences of rollouts with the same random stream; null for one rollout';
+comment on column rollout.layer is '0-based decoder block whose output is steered; null unsteered';
+comment on column rollout.multiplier is 'Factor on the vector; null unsteered';
+comment on table rise_multiplier is
+'Multiplier at which a vector, steered at every position, makes a text set cost so much. One row per evaluation_id, vector_id, operator, layer, rule, target.';
+comment on column rise_multiplier.cross_entropy is 'Of the text set without steering, mean over its tokens, nats';
+comment on column rise_multiplier.cross_entropy_rise is
+'At that multiplier, measured: mean over the tokens of the text set, nats';
 comment on table scorer is 'What rollouts are scored by. One row per scorer_id.';
 comment on column scorer.kind is 'Kind of scorer: words, classifier, judge, log_probability, ...';
 comment on column scorer.parameters is 'Parameters of the scorer as canonical JSON';
+comment on column scorer.measures is 'behaviour or coherence: which of the two factors its scores are';
+comment on table scorer_concept is
+'The concepts whose words or criterion a scorer reads. One row per scorer_id, dataset_id.';
+comment on column scorer_concept.dataset_id is 'Hash of the concept''s rows';
 comment on table score is 'What a scorer says of a rollout. One row per rollout_id, scorer_id.';
 comment on column score.score is 'The score, 0 to 1 unless the scorer says otherwise; null where it failed';
+comment on table approximator is
+'Linear maps from a unit steering vector to what it does to features, y = xM + b. One row per approximator_id.';
+comment on column approximator.layer is '0-based decoder block whose output is steered and read';
+comment on column approximator.sae_id is 'Autoencoder whose features are foretold';
+comment on column approximator.parameters is 'Parameters of fit, inputs and rollouts as canonical JSON';
+comment on column approximator.scale is 'Length of every vector; null where a rise was given';
+comment on column approximator.text_set_id is 'Texts whose cross-entropy may rise; null where a length was given';
+comment on table approximator_feature is
+'What an approximator has on each feature: its column of M, and sums over vectors that it has not seen. One row per approximator_id, feature.';
+comment on column approximator_feature.mean_effect is 'Mean measured effect over the held-out vectors';
+comment on table feature_cause is
+'Features whose decoder rows raise a feature most, as foretold. One row per approximator_id, feature, rank.';
+comment on column feature_cause.rank is '1 raises it most';
+comment on column feature_cause.effect is
+'Foretold rise of the feature''s mean activation when the cause''s unit decoder row is added, less bias';
+comment on table feature_neighbour is
+'Features whose decoder rows point nearly the same way. One row per sae_id, feature, rank.';
+comment on column feature_neighbour.rank is '1 is nearest';
+comment on column feature_neighbour.cosine is 'Cosine of the two decoder rows';
 comment on column run.parameters is 'Parameters of the operator as canonical JSON';
 comment on table measurement is
 'Steered answers, the facts that everything is computed from. One row per run_id, item_id, layer, multiplier.';

@@ -53,6 +53,10 @@ select 'dataset row without its item', count(*)
 from dataset_item
 anti join item using (item_id)
 union all
+select 'dataset row without its text', count(*)
+from dataset_text
+anti join text using (text_id)
+union all
 select 'rollout without its evaluation', count(*)
 from rollout
 anti join evaluation using (evaluation_id)
@@ -99,10 +103,46 @@ select 'feature effect without its SAE', count(*)
 from feature_effect
 anti join sae using (sae_id)
 union all
+select 'rise multiplier without its vector', count(*)
+from rise_multiplier
+anti join vector using (vector_id)
+union all
+select 'rise multiplier without its evaluation', count(*)
+from rise_multiplier
+anti join evaluation using (evaluation_id)
+union all
 select 'score without its rollout', count(*)
 from score
 anti join rollout using (rollout_id)
 union all
 select 'score without its scorer', count(*)
 from score
-anti join scorer using (scorer_id);
+anti join scorer using (scorer_id)
+union all
+select 'scored concept without its scorer', count(*)
+from scorer_concept
+anti join scorer using (scorer_id)
+union all
+select 'scored concept without its dataset', count(*)
+from scorer_concept
+anti join dataset using (dataset_id)
+union all
+select 'approximator without its model', count(*)
+from approximator
+anti join model using (model_id)
+union all
+select 'approximator without its SAE', count(*)
+from approximator
+anti join sae using (sae_id)
+union all
+select 'approximator feature without its approximator', count(*)
+from approximator_feature
+anti join approximator using (approximator_id)
+union all
+select 'feature cause without its approximator', count(*)
+from feature_cause
+anti join approximator using (approximator_id)
+union all
+select 'feature neighbour without its SAE', count(*)
+from feature_neighbour
+anti join sae using (sae_id);
