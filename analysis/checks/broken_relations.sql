@@ -115,6 +115,22 @@ named as (
     from vector_layer
     anti join vector using (vector_id)
     union all
+    select distinct 'vector_feature', vector_id, 'vector', vector_id
+    from vector_feature
+    anti join vector using (vector_id)
+    union all
+    select distinct 'vector_feature', vector_id, 'sae', sae_id
+    from vector_feature
+    anti join sae using (sae_id)
+    union all
+    select distinct 'sae_check', sae_id, 'sae', sae_id
+    from sae_check
+    anti join sae using (sae_id)
+    union all
+    select distinct 'sae_check', sae_id, 'model', model_id
+    from sae_check
+    anti join model using (model_id)
+    union all
     select distinct 'baseline', evaluation_id, 'evaluation', evaluation_id
     from baseline
     anti join evaluation using (evaluation_id)
