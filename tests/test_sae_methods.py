@@ -199,3 +199,30 @@ def test_doctor_says_how_well_it_fits(folder: Path) -> None:
     assert "sae\tits own layer, 1\texplains 1.000 of the variance" in done.stdout
     said = refused(folder, "doctor", "--model", "planted", "--sae", "off")
     assert "1.000 of layer 1's" in said
+
+
+TEXTS = """\
+kind: texts
+positive: [the old drizzle, a drizzle, near the umbrella, of puddle]
+negative: [near a, the desk of the, with the]
+"""
+
+
+def test_features_of_texts_in_no_pairs(folder: Path) -> None:
+    specs = folder / "specs"
+    planted_home.write_spec(specs, "concepts", "stormy", TEXTS)
+    method = "kind: sae_difference\nsae: planted\nfeatures: 2\nread: last_token\n"
+    planted_home.write_spec(specs, "methods", "of_texts", method)
+    asked = ("run", "--concept", "stormy", "--model", "planted", "--layers", "1", "--method")
+    done = steerhouse(folder, *asked, "of_texts", "--text-set", "planted")
+    assert done.exit_code == 0, done.output
+    found = rows(
+        folder,
+        "select f.feature, f.coefficient from vector_feature as f join name as n "
+        "on n.id = f.vector_id and n.name = 'of_texts' order by f.feature",
+    )
+    assert [row["feature"] for row in found] == [0, 8]
+    # drizzle twice 1.5, umbrella 2, puddle 2.5; the silent feature is 3 for each of them
+    assert [row["coefficient"] for row in found] == pytest.approx([7.5 / 4, 3.0], abs=0.01)
+    said = refused(folder, *asked, "changed", "--text-set", "planted")
+    assert "texts answer nothing; set `read: last_token`" in said
