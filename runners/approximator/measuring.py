@@ -16,7 +16,6 @@ from runners.console import say
 from runners.rollouts.asked import RolloutUnit
 from runners.rollouts.measure import RolloutBlock, sample_block
 from runners.rollouts.prompts import tokenise_prompts
-from runners.rollouts.step import manner
 from specs.faults import Refused
 from specs.schema import Rollouts
 
@@ -101,6 +100,9 @@ class RolloutEffects:
 
     def _sampled(self, block: RolloutBlock, base: list[Tensor]) -> Any:
         budget = self._budgets.at(f"{self.unit.evaluation_id}/approximator")
+        # The step asks the campaign for rows, and the campaign this module for effects.
+        from runners.rollouts.step import manner
+
         return sample_block(block, self.sampler, budget, manner(block.unit, (self.sae,)), base)
 
     @cached_property
