@@ -196,7 +196,9 @@ def test_the_approximator_is_measured_once(folder: Path, measured: Known) -> Non
     assert len(measured.asked) == asked
     (n,) = rows(folder, "select count(*) as n from approximator_feature")
     assert n["n"] == planted.D_SAE
-    (skill,) = rows(folder, "select count(*) as n, min(r2) as least from feature_skill where r2 > 0")
+    (skill,) = rows(
+        folder, "select count(*) as n, min(r2) as least from feature_skill where r2 > 0"
+    )
     assert skill["n"] >= 8
 
 

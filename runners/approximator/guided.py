@@ -55,9 +55,7 @@ class FgaaFit:
         return fgaa(weights, bias, target) if target.any() else np.zeros(len(weights))
 
 
-def density(
-    sae: LoadedSae, loaded: LoadedModel, texts: Iterable[tuple[int, ...]]
-) -> np.ndarray:
+def density(sae: LoadedSae, loaded: LoadedModel, texts: Iterable[tuple[int, ...]]) -> np.ndarray:
     """Return the share of tokens on which each feature is active, float64 [d_sae].
 
     The token that is put before every text is not counted.
