@@ -78,7 +78,7 @@ class MapFit(Part):
     @property
     def parameters(self) -> dict[str, int | float]:
         """Return the parameters that its kind has."""
-        return self.model_dump(include=ADAM if self.kind == "adam" else {"penalty"})
+        return self.model_dump(include=set(ADAM) if self.kind == "adam" else {"penalty"})
 
 
 class Approximator(Spec):

@@ -53,13 +53,14 @@ from specs.sae_features import (
     SaeFitted,
     SaeOutputScore,
 )
-from specs.sae_method import AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
+from specs.sae_method import Aimed, AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
 from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "Aimed",
     "AimedMethod",
     "Approximator",
     "CombinedMethod",

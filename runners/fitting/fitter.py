@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from runners.approximator.shelf import Approximators
     from runners.campaign.ids import Fit
     from runners.fitting.derived import Draw
-    from runners.approximator.shelf import Approximators
     from runners.saes.shelf import Saes
     from specs.schema import Method, Read
 
