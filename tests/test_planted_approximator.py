@@ -37,7 +37,7 @@ layer: 1
 sae: planted
 inputs: {sae: wide}
 prompt_set: near
-rollouts: {tokens: 12, samples: 12}
+rollouts: {tokens: 12, samples: 16}
 scale: 1.5
 held_out: 0.2
 fit: {penalty: 0.3}
