@@ -21,12 +21,8 @@ SHOWN_ROWS = 20
 
 def card(concept: Concept, manifest: Mapping[str, Any]) -> str:
     """Return the text of README.md; generated, never edited, equal for equal manifests."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return rendered(
+        TEMPLATE,
         front_matter=front_matter(concept, manifest),
         concept=concept,
         source=_source(concept, manifest["source"]),
@@ -39,17 +35,31 @@ def card(concept: Concept, manifest: Mapping[str, Any]) -> str:
     )
 
 
+def rendered(template: Path, **values: Any) -> str:
+    """Return a card from its jinja2 template; a name that is not given is an error."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(template.read_text(encoding="utf-8")).render(**values)
+
+
+def size_category(n_rows: int) -> str:
+    """Return what the Hub calls a data set of so many rows."""
+    return next((size for limit, size in SIZES if n_rows < limit), "n>1M")
+
+
 def front_matter(concept: Concept, manifest: Mapping[str, Any]) -> str:
     """Return the YAML between the `---` lines: configs with splits, licence, tags, sizes."""
     from huggingface_hub import DatasetCardData
 
-    n_items = manifest["audit"]["n_items"]
     about = DatasetCardData(
         pretty_name=concept.name,
         language=[concept.language],
         license=concept.licence,
         task_categories=[TASKS[concept.answer_format]],
-        size_categories=[next((size for limit, size in SIZES if n_items < limit), "n>1M")],
+        size_categories=[size_category(manifest["audit"]["n_items"])],
         tags=["steering-vectors", "contrastive-pairs", *concept.tags],
         configs=[_config(config, manifest) for config in (ITEMS, *manifest["variants"])],
     )

@@ -8,10 +8,11 @@ import click
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
-    from specs.schema import Concept, Variant
+    from specs.schema import Concept, TextsConcept, Variant
     from specs.settings import Settings
 
     from .dataset import BuiltDataset
+    from .texts_dataset import BuiltTexts
 
 
 @click.command()
@@ -75,12 +76,16 @@ def _build_one(
 ) -> list[str]:
     """Build one concept, say what was done, and return its faults for the end."""
     from specs.faults import Refused
+    from specs.schema import TextsConcept
 
     from . import build as builder
     from .refusals import NotReachable
 
     try:
         concept = catalog.get("concepts", name)
+        if isinstance(concept, TextsConcept):
+            _build_texts(concept, named, settings)
+            return []
         chosen, notes = _variants(catalog, concept, named, needed)
         built = builder.build(concept, chosen, settings)
     except NotReachable as refused:
@@ -93,6 +98,15 @@ def _build_one(
         return list(refused.faults)
     _report(built, notes)
     return []
+
+
+def _build_texts(concept: TextsConcept, named: list[str] | None, settings: Settings) -> None:
+    """Build one concept of kind texts, round which no variant is put, and say what was done."""
+    from .texts_dataset import build_texts
+
+    built = build_texts(concept, settings)
+    notes = [f"variant left out: {name}: texts stand as they are" for name in named or []]
+    _report_texts(built, notes)
 
 
 def _variants(
@@ -120,6 +134,18 @@ def _report(built: BuiltDataset, notes: list[str]) -> None:
         f"{built.name}: {done} {built.audit.n_items} items ({splits}) from "
         f"{built.audit.n_questions} questions under {len(built.variants)} variants, "
         f"dataset {built.dataset_id}",
+        err=True,
+    )
+    for note in (*built.notes, *notes):
+        click.echo(f"  {note}", err=True)
+    click.echo(str(built.folder))
+
+
+def _report_texts(built: BuiltTexts, notes: list[str]) -> None:
+    done = "built" if built.changed else "unchanged:"
+    click.echo(
+        f"{built.name}: {done} {built.audit.n_positive} positive and {built.audit.n_negative} "
+        f"negative texts, dataset {built.dataset_id}",
         err=True,
     )
     for note in (*built.notes, *notes):

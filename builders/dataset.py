@@ -13,7 +13,16 @@ from specs.identity import sha256
 
 from .atomic import recover
 from .audit import Audit
-from .layout import FORMAT, ITEMS, MANIFEST, items_schema, parquet, typed, variant_schema
+from .layout import (
+    FORMAT,
+    ITEMS,
+    MANIFEST,
+    TEXTS,
+    items_schema,
+    parquet,
+    typed,
+    variant_schema,
+)
 from .splits import SPLITS
 
 if TYPE_CHECKING:
@@ -37,7 +46,7 @@ class BuiltVariant:
         Raises:
             Refused: the folder was built anew since the dataset was opened.
         """
-        return _read(self.folder, self.files)
+        return read_files(self.folder, self.files)
 
 
 @dataclass(frozen=True)
@@ -59,14 +68,14 @@ class BuiltDataset:
 
 def write_items(draft: Path, items: Sequence[Mapping[str, Any]]) -> None:
     """Write config `items`; a split without items has no file."""
-    _write_config(draft, ITEMS, items, items, items_schema())
+    write_config(draft, ITEMS, items, items, items_schema())
 
 
 def write_variant(
     draft: Path, name: str, items: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write the config of a variant, whose rows are in the order of `items`."""
-    _write_config(draft, name, items, rows, variant_schema())
+    write_config(draft, name, items, rows, variant_schema())
 
 
 def write_manifest(draft: Path, manifest: Mapping[str, Any]) -> None:
@@ -95,6 +104,8 @@ def open_built(folder: Path, *, changed: bool = False, notes: tuple[str, ...] = 
     if manifest is None:
         what = "is damaged or of another version" if folder.exists() else "is not built"
         raise Refused(f"{folder}: the dataset {what}; run `steerhouse build {folder.name}`")
+    if manifest.get("kind") == TEXTS:
+        raise Refused(f"{folder}: a dataset of texts, which holds no questions")
     splits = [split for split in SPLITS if manifest["audit"]["splits"][split]["n_items"]]
     return BuiltDataset(
         name=manifest["name"],
@@ -103,7 +114,7 @@ def open_built(folder: Path, *, changed: bool = False, notes: tuple[str, ...] = 
         concept_answer_format=manifest["concept"]["answer_format"],
         items=_with_split(folder, splits, manifest),
         variants={
-            name: BuiltVariant(name, about["variant_id"], folder, _files_of(name, splits, manifest))
+            name: BuiltVariant(name, about["variant_id"], folder, files_of(name, splits, manifest))
             for name, about in manifest["variants"].items()
         },
         audit=Audit(**manifest["audit"]),
@@ -112,13 +123,14 @@ def open_built(folder: Path, *, changed: bool = False, notes: tuple[str, ...] = 
     )
 
 
-def _write_config(
+def write_config(
     draft: Path,
     config: str,
     items: Sequence[Mapping[str, Any]],
     rows: Sequence[Mapping[str, Any]],
     schema: pa.Schema,
 ) -> None:
+    """Write a config: a file for each split with rows; `items` say which split each is of."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -138,12 +150,12 @@ def _files(folder: Path) -> list[str]:
     )
 
 
-def _files_of(config: str, splits: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
+def files_of(config: str, splits: Sequence[str], manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return path -> SHA-256 of the files of a config, in the order of the splits."""
     return {(path := parquet(config, split)): manifest["files"][path] for split in splits}
 
 
-def _read(folder: Path, files: Mapping[str, str]) -> pa.Table:
+def read_files(folder: Path, files: Mapping[str, str]) -> pa.Table:
     """Return the rows of some Parquet files, which are held to the bytes of their hashes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -168,5 +180,5 @@ def _with_split(folder: Path, splits: Sequence[str], manifest: Mapping[str, Any]
 
     counts = manifest["audit"]["splits"]
     column = [split for split in splits for _ in range(counts[split]["n_items"])]
-    table = _read(folder, _files_of(ITEMS, splits, manifest))
+    table = read_files(folder, files_of(ITEMS, splits, manifest))
     return table.add_column(0, pa.field("split", pa.string()), pa.array(column, pa.string()))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specs.faults import Refused
-from specs.schema import Concept, Variant
+from specs.schema import AnyConcept, TextsConcept, Variant
 from specs.settings import Settings
 
 from .refusals import NotReachable
@@ -38,10 +38,16 @@ def faults(
     return list(dict.fromkeys(found)), unreachable
 
 
-def _try(concept: Concept, variants: Sequence[Variant], settings: Settings, online: bool) -> None:
+def _try(
+    concept: AnyConcept, variants: Sequence[Variant], settings: Settings, online: bool
+) -> None:
     from .build import prepare
+    from .texts import text_rows
     from .variants import render, renderable, told_by_one_item
 
+    if isinstance(concept, TextsConcept):
+        text_rows(concept)
+        return
     content = prepare(concept, locate(concept, settings, online=online))
     lines: list[str] = []
     for variant in renderable(concept, variants)[0]:

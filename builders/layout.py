@@ -1,7 +1,7 @@
 """How a dataset lies on disk: config names, Parquet files per split, and their typed columns.
 
 <home>/datasets/<concept>/README.md, steerhouse.json, items/<split>-00000-of-00001.parquet and one
-such folder per variant.
+such folder per variant; of a concept of kind `texts` texts/train-00000-of-00001.parquet alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ITEMS = "items"
+TEXTS = "texts"
+"""The config of a concept of kind `texts`, and the name under which a fit on it is shown."""
 MANIFEST = "steerhouse.json"
 CARD = "README.md"
 FORMAT = 1
@@ -50,6 +52,21 @@ def items_schema() -> pa.Schema:
             "label_confidence": pa.float64(),
             "source_row": pa.int32(),
             "source_fields": text,
+        }
+    )
+
+
+def texts_schema() -> pa.Schema:
+    """Return the columns of config `texts`; the split is the file."""
+    import pyarrow as pa
+
+    return pa.schema(
+        {
+            "row": pa.int32(),
+            "text_id": pa.string(),
+            "text": pa.string(),
+            "positive": pa.bool_(),
+            "source_row": pa.int32(),
         }
     )
 

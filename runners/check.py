@@ -55,6 +55,7 @@ def check_all(
     from builders.text_sets import text_set_faults
     from runners.models.model_faults import faults as model_faults
     from runners.saes.faults import sae_faults
+    from runners.scoring.ready import classifier_faults
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
@@ -87,6 +88,10 @@ def check_all(
         unreachable += [Unreachable("saes", name, line) for line in unreached]
     sets = _used(experiments, "text_sets", catalog) if names else catalog.names("text_sets")
     faults += text_set_faults([catalog.get("text_sets", name) for name in sets])
+    scorers = _used(experiments, "scorers", catalog) if names else catalog.names("scorers")
+    wrong, missing = classifier_faults([catalog.get("scorers", one) for one in scorers], settings)
+    faults += wrong
+    unreachable += [Unreachable("scorers", name, line) for name, line in missing.items()]
     return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
 
 
@@ -109,7 +114,7 @@ def _saes(experiments: Sequence[Experiment], catalog: Catalog) -> list[str]:
 
 def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:
     """Return what an experiment's parts do not agree on."""
-    from runners.campaign.combinations import combinations
+    from runners.campaign.combinations import combinations, on_texts
     from runners.models.model_faults import variant_faults
 
     where = f"experiment {experiment.name}"
@@ -118,13 +123,17 @@ def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings)
     except Refused as refused:
         return list(refused.faults)
     found = experiment_faults.faults(experiment, asked, catalog, settings)
-    for concept in dict.fromkeys(c.concept for c in asked):
-        variants = {v for c in asked if c.fit_concept == concept for v in c.fit_variants}
-        variants |= {c.variant for c in asked if c.concept == concept}
+    # Round texts no variant is put.
+    fitting = [c for c in asked if not on_texts(c.fit_concept, catalog)]
+    asking = [c for c in asked if not on_texts(c.concept, catalog)]
+    for concept in dict.fromkeys(c.concept for c in asking):
+        variants = {v for c in fitting if c.fit_concept == concept for v in c.fit_variants}
+        variants |= {c.variant for c in asking if c.concept == concept}
         found += _unrenderable(concept, sorted(variants), catalog, where)
     for model in dict.fromkeys(c.model for c in asked):
         spec = catalog.get("models", model)
-        variants = {v for c in asked if c.model == model for v in (*c.fit_variants, c.variant)}
+        variants = {v for c in fitting if c.model == model for v in c.fit_variants}
+        variants |= {c.variant for c in asking if c.model == model}
         systems = {catalog.get("variants", v).system is not None for v in variants}
         for has_system in sorted(systems):
             found += [f"{where}: {f}" for f in variant_faults(spec, settings, has_system)]
@@ -138,7 +147,7 @@ def _unrenderable(concept: str, variants: Sequence[str], catalog: Catalog, where
     found = []
     for variant in variants:
         try:
-            refuse_unanswerable(catalog.get("concepts", concept), catalog.get("variants", variant))
+            refuse_unanswerable(catalog.questions(concept), catalog.get("variants", variant))
         except Refused as refused:
             found += [f"{where}: {fault}" for fault in refused.faults]
     return found

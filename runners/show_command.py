@@ -29,7 +29,8 @@ def show(
     ID_PREFIX (4 characters or more), in a dataset that is built. Tokens are marked prompt-end (the
     last one of the prompt), decision (whose next token is the first in which the two answers
     differ), read (where activations are read for fitting, by --method or at answer_token; of
-    several tokens the mean) and steered(SCOPE).
+    several tokens the mean) and steered(SCOPE). Of a concept of kind texts all texts are printed,
+    and the tokens of the first one of either side.
 
     \b
     steerhouse show kind
@@ -38,13 +39,21 @@ def show(
     """  # noqa: D301 - click wants the character
     from runners.models.model_argument import model_from_argument
     from runners.prompts.show import answers, find, heading, messages_text
+    from runners.show_texts import show_texts
     from specs.catalog import open as open_catalog
+    from specs.schema import TextsConcept
 
     if method is not None and model is None:
         raise click.UsageError("--method needs --model: which tokens are read depends on both")
     catalog = open_catalog(settings)
-    read = _read(method, catalog) if method is not None else "answer_token"
     spec = model_from_argument(model, catalog) if model is not None else None
+    if text in catalog.names("concepts"):
+        concept = catalog.get("concepts", text)
+        if isinstance(concept, TextsConcept):
+            read = _read(method, catalog) if method is not None else "mean_all"
+            show_texts(concept, spec, read, settings)
+            return
+    read = _read(method, catalog) if method is not None else "answer_token"
     shown = find(text, variant, catalog, settings)
     positive, negative = answers(shown)
     click.echo(heading(shown))
@@ -86,7 +95,7 @@ def _as_model(spec: Model, shown: Shown, read: Read, settings: Settings) -> None
     answer = row["answer_prefix"], row["positive"], row["negative"]
     found = tokenise(speaks, row["messages"], *answer, sequence=shown.sequence)
     if isinstance(found, TokenisedItem):
-        _print(tokens(speaks, found, read))
+        print_tokens(tokens(speaks, found, read))
     else:
         refusals.append(f"item {row['item_id']} on model {speaks.spec.name}: {found.reason}")
     _warn_of_control_tokens(shown, speaks)
@@ -102,7 +111,7 @@ def _warn_of_control_tokens(shown: Shown, speaks: Speaker) -> None:
         click.echo(f"Warning: {token} in the text is read as a control token", err=True)
 
 
-def _print(tokens: list[Token]) -> None:
+def print_tokens(tokens: list[Token]) -> None:
     """Print one token a line; on a terminal as a table with the marked ones in bold."""
     import sys
 

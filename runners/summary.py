@@ -26,10 +26,8 @@ def tell(
     outcome: Outcome, experiment: str, settings: Settings, operators: Sequence[str] = ("add",)
 ) -> None:
     """Say what was measured, and how to look at it: slopes, effects where operators have none."""
-    if (
-        outcome.measured + outcome.unsteered + outcome.fitted + outcome.damages + outcome.rollouts
-        == 0
-    ):
+    of_texts = outcome.damages + outcome.rollouts + outcome.scored
+    if outcome.measured + outcome.unsteered + outcome.fitted + of_texts == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
         where = settings.home / "warehouse.duckdb"
@@ -47,10 +45,17 @@ def tell(
             f"{experiment}: {outcome.rollouts:,} rollouts written; "
             '`steerhouse sql "from rollout_card"` shows them'
         )
+    if outcome.scored:
+        say(
+            f"{experiment}: {outcome.scored:,} scores of a rollout written; `steerhouse analyse "
+            f"behaviour_coherence --experiment {experiment}` shows them"
+        )
     for line in outcome.found:
         say(line)
     if warning := _silence(experiment, settings):
         say(warning)
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
+    if not outcome.asks_questions:
+        return  # there is no slope to look at
     for analysis in dict.fromkeys("steerability" if graded(o) else "effects" for o in operators):
         say(f"next: steerhouse analyse {analysis} --experiment {experiment}{home}")

@@ -13,6 +13,7 @@ from specs.faults import Refused
 from specs.reader import read, shown
 from specs.schema import (
     KINDS,
+    AnyConcept,
     Approximator,
     Concept,
     Experiment,
@@ -20,6 +21,7 @@ from specs.schema import (
     Model,
     PromptSet,
     Sae,
+    Scorer,
     Spec,
     TextSet,
     Variant,
@@ -72,7 +74,7 @@ class Catalog:
         return self._files(kind)[self._known(kind, name)][1:]
 
     @overload
-    def get(self, kind: Literal["concepts"], name: str) -> Concept: ...
+    def get(self, kind: Literal["concepts"], name: str) -> AnyConcept: ...
     @overload
     def get(self, kind: Literal["variants"], name: str) -> Variant: ...
     @overload
@@ -86,6 +88,8 @@ class Catalog:
     @overload
     def get(self, kind: Literal["prompt_sets"], name: str) -> PromptSet: ...
     @overload
+    def get(self, kind: Literal["scorers"], name: str) -> Scorer: ...
+    @overload
     def get(self, kind: Literal["saes"], name: str) -> Sae: ...
     @overload
     def get(self, kind: Literal["approximators"], name: str) -> Approximator: ...
@@ -94,6 +98,16 @@ class Catalog:
     def get(self, kind: str, name: str) -> Spec:
         """Return a spec; an unknown name, or a file with faults, is a Refused."""
         return terms.resolved(self.written(kind, name), self)
+
+    def questions(self, name: str) -> Concept:
+        """Return a concept of kind choice; one of texts, without questions, is a Refused."""
+        found = self.get("concepts", name)
+        if isinstance(found, Concept):
+            return found
+        raise Refused(
+            f"concept {name}: is of kind {found.kind}, which has no questions; name one of kind "
+            "choice"
+        )
 
     def written(self, kind: str, name: str) -> Spec:
         """Return a spec as `get` does, but names of other specs in it stay names."""

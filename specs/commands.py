@@ -18,6 +18,7 @@ KINDS = (
     "models",
     "text_sets",
     "prompt_sets",
+    "scorers",
     "saes",
     "approximators",
     "experiments",

@@ -32,6 +32,7 @@ NAMED_BY = {
     "fit_variants": "variants",
     "variants": "variants",
     "text_sets": "text_sets",
+    "scorers": "scorers",
 }
 """Fields of an experiment, and the kinds of spec that they name."""
 

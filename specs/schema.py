@@ -19,6 +19,7 @@ from specs.concept import (
     Splits,
     TemplateSource,
 )
+from specs.concept_kinds import AnyConcept
 from specs.experiment import Experiment, Nulls
 from specs.method import (
     CombinedMethod,
@@ -54,17 +55,32 @@ from specs.sae_features import (
     SaeOutputScore,
 )
 from specs.sae_method import Aimed, AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
+from specs.scorer import (
+    Classifier,
+    DistinctN,
+    Judge,
+    LogProbability,
+    Prices,
+    Repetition,
+    Scale,
+    Scorer,
+    Words,
+)
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
+from specs.texts_concept import LabelledFile, TextsConcept
 from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
     "Aimed",
     "AimedMethod",
+    "AnyConcept",
     "Approximator",
+    "Classifier",
     "CombinedMethod",
     "Concept",
+    "DistinctN",
     "Experiment",
     "Feature",
     "Fgaa",
@@ -75,10 +91,13 @@ __all__ = [
     "InlineQuestion",
     "InlineSource",
     "Inputs",
+    "Judge",
     "LabelShuffled",
+    "LabelledFile",
     "Lat",
     "Lda",
     "Leace",
+    "LogProbability",
     "LogisticProbe",
     "MapFit",
     "MeanCentred",
@@ -96,9 +115,11 @@ __all__ = [
     "Persona",
     "Planted",
     "PluginMethod",
+    "Prices",
     "PromptSet",
     "Random",
     "Read",
+    "Repetition",
     "Rise",
     "Rollouts",
     "Sae",
@@ -113,7 +134,9 @@ __all__ = [
     "SaeTsPinv",
     "SaeTsRotation",
     "Sampling",
+    "Scale",
     "Scope",
+    "Scorer",
     "Source",
     "Spec",
     "Split",
@@ -123,20 +146,23 @@ __all__ = [
     "Term",
     "TextFile",
     "TextSet",
+    "TextsConcept",
     "Turn",
     "Variant",
     "VectorFile",
+    "Words",
     "takes_letter_out",
     "with_terms",
 ]
 
 KINDS: dict[str, Any] = {
-    "concepts": Concept,
+    "concepts": AnyConcept,
     "variants": Variant,
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
     "prompt_sets": PromptSet,
+    "scorers": Scorer,
     "saes": Sae,
     "approximators": Approximator,
     "experiments": Experiment,

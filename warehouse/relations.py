@@ -17,6 +17,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "variant": ("variant_id",),
     "item": ("item_id",),
     "dataset_item": ("dataset_id", "row"),
+    "dataset_text": ("dataset_id", "row"),
     "name": ("kind", "id", "name"),
     "planted": ("model_id", "dataset_id", "quantity", "variant_id", "layer"),
     "vector": ("vector_id",),
@@ -43,6 +44,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream"),
     "rise_multiplier": ("evaluation_id", "vector_id", "operator", "layer", "rule", "target"),
     "scorer": ("scorer_id",),
+    "scorer_concept": ("scorer_id", "dataset_id"),
     "score": ("rollout_id", "scorer_id"),
     "approximator": ("approximator_id",),
     "approximator_feature": ("approximator_id", "feature"),
@@ -57,9 +59,10 @@ KEYS: dict[str, tuple[str, ...]] = {
 
 FIRST_WINS = frozenset(
     """
-    variant item dataset_item name vector vector_fit vector_layer vector_direction vector_feature
+    variant item dataset_item dataset_text name vector vector_fit vector_layer vector_direction
+    vector_feature
     evaluation baseline run text text_set_text text_baseline
-    prompt prompt_set_prompt rollout rise_multiplier scorer
+    prompt prompt_set_prompt rollout rise_multiplier scorer scorer_concept
     """.split()
 )
 """Relations whose existing row stays; the rows of the others are replaced."""

@@ -91,6 +91,14 @@ named as (
     from dataset_item
     anti join dataset using (dataset_id)
     union all
+    select distinct 'dataset_text', dataset_text.dataset_id, 'text', dataset_text.text_id
+    from dataset_text
+    anti join text using (text_id)
+    union all
+    select distinct 'dataset_text', dataset_id, 'dataset', dataset_id
+    from dataset_text
+    anti join dataset using (dataset_id)
+    union all
     select 'vector', vector_id, 'model', model_id
     from vector
     anti join model using (model_id)

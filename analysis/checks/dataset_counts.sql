@@ -1,6 +1,6 @@
 -- question: Does any dataset hold other items than it says?
 -- grain: dataset
--- source: DESIGN 6: dataset_item has a row for each row of the dataset
+-- source: DESIGN 6: dataset_item, or dataset_text, has a row for each row of the dataset
 -- columns:
 --   dataset_id   the dataset
 --   n_items      rows it says it has
@@ -17,6 +17,11 @@ counted as (
     from dataset_item
     left join item using (item_id)
     group by dataset_item.dataset_id
+    union all
+    -- texts answer nothing
+    select dataset_id, count(*) as n_rows, 0 as n_asked
+    from dataset_text
+    group by dataset_id
 )
 
 select

@@ -142,6 +142,14 @@ repeated as (
     having copies > 1
     union all
     select
+        'dataset_text' as relation,
+        concat_ws(' / ', dataset_id, "row") as key,
+        count(*) as copies
+    from dataset_text
+    group by all
+    having copies > 1
+    union all
+    select
         'text_set_text' as relation,
         concat_ws(' / ', text_set_id, "row") as key,
         count(*) as copies

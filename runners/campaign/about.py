@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from runners.campaign import rows
 from runners.campaign.prepare import planted_rows, refused_rows
+from runners.campaign.texts_bench import TextsBench
+from runners.campaign.texts_rows import texts_rows
 from runners.damage.rows import about_texts
 from runners.rollouts.rows import about_rollouts
 from warehouse.relations import GRAIN, arrow_table
@@ -40,6 +42,9 @@ def about(
     for bench in campaign.benches.values():
         groups.append(rows.dataset_rows(bench.dataset, bench.concept))
         found["planted"] += planted_rows(loaded, bench)
+    for fitter in campaign.fitters.values():
+        if isinstance(fitter.bench, TextsBench):
+            groups.append(texts_rows(fitter.bench.dataset, fitter.bench.concept))
     for group in groups:
         for name, some in group.items():
             found.setdefault(name, []).extend(some)

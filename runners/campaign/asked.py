@@ -37,6 +37,11 @@ class Run:
         identity = run_id(evaluation, vector.vector_id, operator, scope)
         return cls(identity, evaluation, vector, operator, scope)
 
+    @classmethod
+    def of_none(cls, vector: SteeringVector, operator: str, scope: str) -> Run:
+        """Return a run on no questions: a text set or prompt set will give it an evaluation."""
+        return cls(run_id("", vector.vector_id, operator, scope), "", vector, operator, scope)
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -11,6 +11,7 @@ from runners.campaign.asked import Asked, Run, Unit, gathered
 from runners.campaign.bench import Bench
 from runners.campaign.combinations import Combination
 from runners.campaign.findings import unchosen_layers
+from runners.campaign.texts_bench import TextsBench
 from runners.console import say
 from runners.fitting.derived import RESAMPLE, Draw
 from runners.fitting.fitter import Fitter
@@ -52,6 +53,7 @@ class Campaign:
     _choices: dict[Combination, Combination] = field(default_factory=dict)
     _chosen: dict[Combination, int] = field(default_factory=dict)
     _derived: dict[tuple[str, int, int], list[SteeringVector]] = field(default_factory=dict)
+    _of_texts: list[Asked] | None = None
 
     # Names -----------------------------------------------------------------------------------
 
@@ -63,7 +65,18 @@ class Campaign:
     @property
     def chooses(self) -> bool:
         """Whether that layer must be chosen on validation first; one candidate needs no choice."""
-        return self.wants_layer and len(self.layers) > 1
+        return self.wants_layer and len(self.layers) > 1 and bool(self.choosers())
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """The concepts of kind texts: vectors are fitted on them, and no questions are asked."""
+        benches = {name: fitter.bench for name, fitter in self.fitters.items()}
+        return frozenset(n for n, bench in benches.items() if isinstance(bench, TextsBench))
+
+    @property
+    def asking(self) -> list[Combination]:
+        """The combinations that ask questions."""
+        return [c for c in self.combinations if c.concept not in self.texts]
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -136,7 +149,7 @@ class Campaign:
         if not self.chooses:
             return self.second_step(self._undisputed())
         best_only = self.experiment.layers == "best"
-        extra = [] if best_only or "validation" not in self.experiment.splits else self.combinations
+        extra = [] if best_only or "validation" not in self.experiment.splits else self.asking
         pairs = [
             (c, Asked(self.run(c), "validation", layer, self._multipliers(c)))
             for c in dict.fromkeys([*self.choosers(), *extra])
@@ -146,23 +159,25 @@ class Campaign:
 
     def second_step(self, best: dict[str, int]) -> list[Unit]:
         """Return the reported sweep with what rides along; `best` maps choosing run_id -> layer."""
-        for combination in self.combinations:
+        choosing = [c for c in self.asking if c.fit_concept not in self.texts]
+        for combination in choosing:
             run_id = self.run(self._chooser(combination)).run_id
             if run_id in best:
                 self._chosen[combination] = best[run_id]
-        unchosen = [c for c in self.combinations if c not in self._chosen and self.wants_layer]
+        unchosen = [c for c in choosing if c not in self._chosen and self.wants_layer]
         for line in unchosen_layers(unchosen):
             say(line)
         best_only = self.experiment.layers == "best"
         where = self._chosen_layer if best_only else self._all_layers
         fitted = self._asked_fitted(self.experiment.splits, where)
         derived = self._asked_derived()
+        self.of_texts()
         self.close()
         return self._units([*fitted, *derived])
 
     def _undisputed(self) -> dict[str, int]:
         """Return run_id -> the only candidate layer, where its vector is not degenerate."""
-        if not self.wants_layer:
+        if not self.wants_layer or not self.choosers():
             return {}
         (layer,) = self.layers
         return {
@@ -177,7 +192,8 @@ class Campaign:
 
     def choosers(self) -> list[Combination]:
         """Return the combinations whose validation slopes choose the layers."""
-        return list(dict.fromkeys(self._chooser(c) for c in self.combinations))
+        by_questions = [c for c in self.asking if c.fit_concept not in self.texts]
+        return list(dict.fromkeys(self._chooser(c) for c in by_questions))
 
     def _chooser(self, combination: Combination) -> Combination:
         """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`).
@@ -208,24 +224,51 @@ class Campaign:
     def _asked_fitted(self, splits: Sequence[str], where: Any) -> list[tuple[Combination, Asked]]:
         return [
             (c, Asked(self.run(c), split, layer, self._multipliers(c)))
-            for c in self.combinations
+            for c in self.asking
             for split in splits
             for layer in where(c)
         ]
 
     def _asked_derived(self) -> list[tuple[Combination, Asked]]:
-        """Nulls and resamples of the vector that chose the layer, on every evaluation variant."""
+        """Nulls and resamples of the vector that chose the layer, on every evaluation variant.
+
+        A vector fitted on texts has no questions of its own to choose a layer: it has them at each.
+        """
         reported = [split for split in self.experiment.splits if split != "validation"]
         pairs = []
-        for c in self.combinations:
-            if c.fit_variants != self._chooser(c).fit_variants or c not in self._chosen:
-                continue
-            layer = self._chosen[c]
-            for vector in self._derived_of(c, layer):
-                run = self.run(c, vector)
-                for split in reported or self.experiment.splits:
-                    pairs.append((c, Asked(run, split, layer, self._multipliers(c))))
+        for c in self.asking:
+            for layer in self._layers_of_derived(c):
+                for vector in self._derived_of(c, layer):
+                    run = self.run(c, vector)
+                    for split in reported or self.experiment.splits:
+                        pairs.append((c, Asked(run, split, layer, self._multipliers(c))))
         return pairs
+
+    def _layers_of_derived(self, combination: Combination) -> Iterable[int]:
+        """Return the layers at which nulls and resamples of a combination's vector ride along."""
+        if combination.fit_concept in self.texts:
+            return self._all_layers(combination)
+        chooser = self._chooser(combination)
+        if combination.fit_variants != chooser.fit_variants:
+            return []
+        return self._chosen_layer(combination)
+
+    def of_texts(self) -> list[Asked]:
+        """Return the vectors of concepts of kind texts with their nulls and resamples, on nothing.
+
+        They are reported by what they do to text sets and in rollouts; runs have no evaluation.
+        """
+        if self._of_texts is None:
+            self._of_texts = [
+                Asked(
+                    Run.of_none(vector, c.operator, c.scope), "train", layer, self._multipliers(c)
+                )
+                for c in self.combinations
+                if c.concept in self.texts
+                for layer in self._all_layers(c)
+                for vector in (self.vector(c), *self._derived_of(c, layer))
+            ]
+        return self._of_texts
 
     def _derived_of(self, combination: Combination, layer: int) -> list[SteeringVector]:
         """Return the nulls and resamples of a combination's vector, drawn once."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+from builders.layout import TEXTS
 from specs.faults import Refused
-from specs.schema import FittedMethod
+from specs.schema import FittedMethod, TextsConcept
 
 if TYPE_CHECKING:
     from specs.catalog import Catalog
@@ -28,12 +29,12 @@ class Combination(NamedTuple):
 
     model: str
     concept: str
-    """Whose questions are asked."""
+    """Whose questions are asked; of kind texts none are, and what is reported is the vector."""
     fit_concept: str
-    """Whose training questions the vector was fitted on."""
+    """Whose training questions, or texts, the vector was fitted on."""
     method: str
     fit_variants: tuple[str, ...]
-    """One; several where the vector is the mean of theirs."""
+    """One; several where the vector is the mean of theirs; `texts` of a concept of kind texts."""
     variant: str
     operator: str
     scope: str
@@ -64,19 +65,31 @@ def combinations(experiment: Experiment, catalog: Catalog) -> list[Combination]:
         ]
         named += product(*choices)
     kept = [names for names in dict.fromkeys(named) if not _excluded(names, experiment, catalog)]
+    kept = list(dict.fromkeys(_as_they_stand(names, catalog) for names in kept))
     if not kept:
         raise Refused(f"experiment {experiment.name}: exclude leaves nothing to run")
     fitted: list[tuple[str, str, str, tuple[str, ...], str]] = []
     if "single" in experiment.combinations:
         fitted += [(m, c, method, (fit,), variant) for m, c, method, fit, variant in kept]
     if "mean" in experiment.combinations:
-        fitted += _means(kept, experiment, catalog)
+        fitted += _means(_of_questions(kept, experiment, catalog), experiment, catalog)
     own = [
         Combination(model, concept, concept, method, fits, variant, *way)
         for model, concept, method, fits, variant in fitted
         for way in ways
     ]
     return [*own, *_elsewhere(own, experiment, catalog)]
+
+
+def on_texts(concept: str, catalog: Catalog) -> bool:
+    """Return whether a concept is of kind texts, of which no questions are asked."""
+    return isinstance(catalog.get("concepts", concept), TextsConcept)
+
+
+def _as_they_stand(names: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
+    """Return names of a combination, of texts without variants: these are put around questions."""
+    model, concept, method, *_ = names
+    return (model, concept, method, TEXTS, TEXTS) if on_texts(concept, catalog) else names
 
 
 def _elsewhere(
@@ -99,13 +112,31 @@ def _elsewhere(
     # A vector from a file belongs to no concept: it is on all of them already.
     moving = [c for c in own if isinstance(catalog.get("methods", c.method), FittedMethod)]
     fits = dict.fromkeys(c._replace(concept="", variant="") for c in moving if c.concept in fitting)
-    asked = dict.fromkeys((c.model, c.concept, c.variant) for c in moving)
+    questions = [c for c in moving if not on_texts(c.concept, catalog)]
+    asked = dict.fromkeys((c.model, c.concept, c.variant) for c in questions)
     return [
         fit._replace(concept=concept, variant=variant)
         for fit in fits
         for model, concept, variant in asked
         if model == fit.model and concept != fit.fit_concept
     ]
+
+
+def _of_questions(
+    kept: list[tuple[str, ...]], experiment: Experiment, catalog: Catalog
+) -> list[tuple[str, ...]]:
+    """Return the combinations whose vectors are fitted on questions, under variants to average.
+
+    Raises:
+        Refused: nothing but means is asked, and of texts there are none.
+    """
+    texts = [names for names in kept if on_texts(names[1], catalog)]
+    if texts and "single" not in experiment.combinations:
+        raise Refused(
+            f"experiment {experiment.name}: combination mean is over variants, and concept "
+            f"{texts[0][1]} is of texts, which have none; ask for `single` too"
+        )
+    return [names for names in kept if names not in texts]
 
 
 def _means(

@@ -25,7 +25,9 @@ def describe(
     workers: int = 1,
     engine: str = "fast",
 ) -> list[str]:
-    """Return the plan of a step as lines; `workers` share the work."""
+    """Return the plan of a step as lines, none where no question is asked; `workers` share it."""
+    if not units:
+        return []
     runs = {asked.run.run_id for unit in units for asked in unit.asked}
     asked = sum(
         len(items) * sum(len(one.measured) for one in unit.asked if one.split == split)

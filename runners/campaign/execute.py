@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,17 @@ from runners.campaign.leftovers import remove_leftovers
 from runners.campaign.outcome import Options, Outcome
 from runners.campaign.step import Step, take_in
 from runners.console import say
-from runners.damage.asked import text_units
+from runners.damage.asked import text_units, tokenised_texts
 from runners.damage.step import DamageStep, foreseen
-from runners.rollouts.asked import rollout_units
+from runners.rollouts.asked import rollout_units, tokenised_prompts
 from runners.rollouts.plan import foreseen_rollouts
+from runners.scoring import ready
+from runners.scoring.step import ScoringStep
 from specs.faults import Refused
 
 if TYPE_CHECKING:
     from builders.dataset import BuiltDataset
+    from builders.texts_dataset import BuiltTexts
     from runners.campaign.campaign import Campaign
     from runners.campaign.choice import Choice
     from runners.cluster.connection import Cluster
@@ -94,7 +97,7 @@ def _run(
 def _run_model(
     experiment: Experiment,
     asked: list[Combination],
-    datasets: dict[str, BuiltDataset],
+    datasets: Mapping[str, BuiltDataset | BuiltTexts],
     catalog: Catalog,
     settings: Settings,
     options: Options,
@@ -134,8 +137,12 @@ def _run_campaign(
     from runners.rollouts.step import RolloutStep
 
     unfit = prepare.unfit(campaign)
-    text_units(campaign, [])  # refuses, before work starts, what the model cannot read
-    rollout_units(campaign, [])
+    tokenised_texts(campaign)  # refuses, before work starts, what the model cannot read
+    tokenised_prompts(campaign)
+    scorers = ready.specs_of(campaign.experiment, campaign.catalog)
+    for line in ready.fetch(scorers, campaign.settings):
+        say(line)
+    outcome.asks_questions = bool(campaign.asking)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
     step = Step(campaign, executor, options, execution, unfit)
@@ -157,9 +164,11 @@ def _run_campaign(
             say(line)
     DamageStep(campaign, budgets, options, execution).do(texts, outcome)
     RolloutStep(campaign, budgets, options, execution).do(rolled, outcome)
+    ScoringStep(campaign, options, execution).do(outcome)
     if options.dry_run:
         return
-    if options.verify:
+    if options.verify and units:
         step.verify(units)
+    outcome.found += findings.unasked(campaign)
     outcome.found += findings.choices(campaign, chosen) + findings.degenerate(campaign, swept)
     outcome.fitted += sum(fitter.n_fitted for fitter in campaign.fitters.values())

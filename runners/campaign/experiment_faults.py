@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runners.approximator import faults as approximator_faults
+from runners.campaign.texts_faults import chosen_by_questions, texts_faults
 from runners.saes import faults as sae_faults
+from runners.scoring.ready import concept_faults
 from specs import operators
 from specs.faults import Refused
 from specs.schema import (
+    Concept,
     LabelShuffled,
     PluginMethod,
     Random,
@@ -36,11 +39,13 @@ def faults(
     """Return what is wrong, a line each; layers where a model's configuration is at hand."""
     found = [
         *_null_methods(experiment, asked, catalog),
-        *_no_choice(experiment),
+        *texts_faults(experiment, asked, catalog),
+        *(_no_choice(experiment) if chosen_by_questions(asked, catalog) else []),
         *_no_letters(experiment, asked, catalog),
         *_plugins(experiment, asked, catalog, settings),
         *_text_sets(experiment, catalog),
         *_rollouts(experiment, catalog),
+        *concept_faults(experiment, asked, catalog, settings),
     ]
     for model in dict.fromkeys(c.model for c in asked):
         methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
@@ -85,7 +90,7 @@ def _no_letters(
         concept = catalog.get("concepts", name)
         if not takes_letter_out(catalog.get("methods", method)):
             continue
-        if concept.answer_format != "letter":
+        if isinstance(concept, Concept) and concept.answer_format != "letter":
             found.append(
                 f"experiment {experiment.name}: method {method} projects out the letter, and "
                 f"concept {name} has none (answer_format {concept.answer_format}); take one out"

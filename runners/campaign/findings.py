@@ -30,6 +30,20 @@ def unchosen_layers(combinations: Iterable[Combination]) -> list[str]:
     ]
 
 
+def unasked(campaign: Campaign) -> list[str]:
+    """Return a line on vectors that were fitted on texts, and of which nothing was asked."""
+    experiment = campaign.experiment
+    told = {c.fit_concept for c in campaign.asking}
+    silent = [] if experiment.text_sets else sorted(campaign.texts - told)
+    if not silent:
+        return []
+    return [
+        f"{experiment.name}: nothing was asked about the vectors of {_some(silent, WARNED)}, which "
+        "are fitted on texts; name text_sets (--text-set), or concepts with questions beside them "
+        "and these in fit_concepts (--fit-concept)"
+    ]
+
+
 def choices(campaign: Campaign, best: Mapping[str, Choice]) -> list[str]:
     """Return a line with the layers that validation chose, and a warning where that says little."""
     choosers = campaign.choosers()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runners.approximator.measuring import ByRollouts
+from builders.dataset import BuiltDataset
+from builders.layout import TEXTS
+from builders.texts_dataset import BuiltTexts
 from runners.approximator.shelf import Approximators
 from runners.campaign import experiment_faults
 from runners.campaign.bench import Bench
 from runners.campaign.campaign import Campaign
 from runners.campaign.combinations import Combination
 from runners.campaign.execution import versions
+from runners.campaign.texts_bench import NEGATIVE, POSITIVE, TextsBench
 from runners.console import say
 from runners.fitting.fitter import Fitter
 from runners.fitting.norms import BASE
@@ -22,10 +25,9 @@ from runners.prompts.encoding import tokenizer_sha256
 from runners.rollouts.saes import read_by
 from runners.saes.shelf import Saes, named_by
 from specs.faults import Refused
-from specs.schema import FittedMethod
+from specs.schema import FittedMethod, TextsConcept
 
 if TYPE_CHECKING:
-    from builders.dataset import BuiltDataset
     from runners.campaign.budgets import Budgets
     from runners.models.load import LoadedModel
     from specs.catalog import Catalog
@@ -35,17 +37,26 @@ if TYPE_CHECKING:
 
 def build_datasets(
     asked: Sequence[Combination], catalog: Catalog, settings: Settings
-) -> dict[str, BuiltDataset]:
-    """Build what is missing: concept -> dataset with every variant that is asked of it.
+) -> dict[str, BuiltDataset | BuiltTexts]:
+    """B    # Steps ask here for rows: imported above, the two would wait for one another.
+        from runners.approximator.measuring import ByRollouts
 
-    Variant base is built too where the concept can render it, for the norm of that name.
+    uild what is missing: concept -> dataset with every variant that is asked of it.
+
+        Variant base is built too where the concept can render it, for the norm of that name.
     """
     from builders.build import build
+    from builders.texts_dataset import build_texts
     from builders.variants import renderable
 
-    found = {}
+    found: dict[str, BuiltDataset | BuiltTexts] = {}
     for concept in dict.fromkeys(c.concept for c in asked):
         spec = catalog.get("concepts", concept)
+        if isinstance(spec, TextsConcept):
+            found[concept] = build_texts(spec, settings)
+            if found[concept].changed:
+                say(f"built {found[concept].folder}")
+            continue
         names = [v for c in asked if c.fit_concept == concept for v in c.fit_variants]
         names += [c.variant for c in asked if c.concept == concept]
         variants = [catalog.get("variants", name) for name in dict.fromkeys(names)]
@@ -61,7 +72,7 @@ def campaign(
     experiment: Experiment,
     asked: Sequence[Combination],
     loaded: LoadedModel,
-    datasets: dict[str, BuiltDataset],
+    datasets: Mapping[str, BuiltDataset | BuiltTexts],
     catalog: Catalog,
     settings: Settings,
     tokens_per_batch: int | Budgets,
@@ -75,7 +86,16 @@ def campaign(
     """
     names = dict.fromkeys(c.concept for c in asked)
     variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
-    benches = {n: Bench(loaded, catalog.get("concepts", n), datasets[n], variants) for n in names}
+    of_questions: dict[str, Bench] = {}
+    benches: dict[str, Bench | TextsBench] = {}
+    for name in names:
+        concept, dataset = catalog.get("concepts", name), datasets[name]
+        if isinstance(concept, TextsConcept):
+            assert isinstance(dataset, BuiltTexts)
+            benches[name] = TextsBench(loaded, concept, dataset)
+        else:
+            assert isinstance(dataset, BuiltDataset)
+            benches[name] = of_questions[name] = Bench(loaded, concept, dataset, variants)
     provenance = _provenance(loaded)
     shelf, plugins = Shelf(), Plugins(settings.plugins)
     saes = Saes(catalog, settings, loaded, plan_only)
@@ -96,7 +116,9 @@ def campaign(
         )
         for name, bench in benches.items()
     }
-    found = Campaign(experiment, list(asked), loaded, benches, fitters, catalog, settings, saes)
+    found = Campaign(
+        experiment, list(asked), loaded, of_questions, fitters, catalog, settings, saes
+    )
     _ = found.layers
     methods = list(dict.fromkeys(c.method for c in asked))
     sizes = loaded.n_layers, loaded.d_model
@@ -140,6 +162,7 @@ def unfit(campaign: Campaign) -> dict[tuple[str, str], dict[str, str]]:
             concept and variant, with counts and the remedy.
     """
     found: dict[tuple[str, str], dict[str, str]] = {}
+    _unfit_texts(campaign)
     for concept, variant, splits in _used(campaign):
         bench = campaign.benches[concept]
         limits = {
@@ -154,15 +177,42 @@ def unfit(campaign: Campaign) -> dict[tuple[str, str], dict[str, str]]:
     return found
 
 
+def _unfit_texts(campaign: Campaign) -> None:
+    """Say which texts a fit goes without, where the experiment has them dropped.
+
+    Raises:
+        Refused: it does not; or one side has no other text.
+    """
+    for name in sorted(campaign.texts):
+        found = campaign.fitters[name].bench.tokenised(TEXTS)
+        if not found.unfit:
+            continue
+        text, reason = next(iter(found.unfit.items()))
+        what = (
+            f"concept {name} on model {campaign.loaded.spec.name}: {len(found.unfit)} text(s) "
+            f"cannot be used (e.g. text {text[1:]}: {reason})"
+        )
+        if campaign.experiment.unfit_items == "refuse":
+            raise Refused(
+                f"{what}; `unfit_items: drop` in the experiment (or --unfit-items drop) fits "
+                "without them"
+            )
+        if {text[0] for text in found.fit} != {POSITIVE, NEGATIVE}:
+            raise Refused(f"{what}; one side has no other: write some")
+        say(f"{what}; dropped")
+
+
 def _used(campaign: Campaign) -> Iterable[tuple[str, str, list[str]]]:
     """Yield (concept, variant, splits) of every prompt that will go through the model."""
     reported: list[str] = list(campaign.experiment.splits)
     if campaign.chooses:
         reported.append("validation")
-    for c in [*campaign.combinations, *campaign.choosers()]:
+    for c in [*campaign.asking, *campaign.choosers()]:
         yield c.concept, c.variant, reported
         method = campaign.catalog.get("methods", c.method)
         fitter = campaign.fitters[c.fit_concept]
+        if c.fit_concept in campaign.texts:
+            continue
         norm = fitter.norm_of(method, c.norm)
         if isinstance(method, FittedMethod):
             for fit_variant in c.fit_variants:

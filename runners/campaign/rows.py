@@ -110,6 +110,8 @@ def item_tables(datasets: Iterable[BuiltDataset]) -> dict[str, pa.Table]:
     from warehouse.relations import arrow_fitted
 
     by_id = {dataset.dataset_id: dataset.items for dataset in datasets}
+    if not by_id:
+        return {}
     items = pa.concat_tables([table.select(OF_ITEM) for table in by_id.values()])
     codes = items["item_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     first = np.sort(np.unique(codes, return_index=True)[1])
@@ -126,12 +128,23 @@ def item_tables(datasets: Iterable[BuiltDataset]) -> dict[str, pa.Table]:
 def vector_rows(vectors: Iterable[SteeringVector]) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of vector and of the relations that say more of it, and its names."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in OF_VECTOR}
-    seen: set[str] = set()
+    seen: dict[str, set[int]] = {}
     for vector in vectors:
         rows["name"].append({"kind": "method", "id": vector.vector_id, "name": vector.name})
-        if vector.vector_id in seen:
+        fresh, layers = vector.vector_id not in seen, seen.setdefault(vector.vector_id, set())
+        # A null of several layers comes as one vector a layer.
+        for layer in sorted(vector.directions.keys() - layers):
+            key = {"vector_id": vector.vector_id, "layer": layer}
+            direction = vector.directions[layer].tolist()
+            rows["vector_layer"].append({**key, **_of_layer(vector, layer)})
+            rows["vector_direction"].append({**key, "direction": direction})
+            rows["vector_feature"] += [
+                {**key, "sae_id": vector.parameters["sae_id"], **each._asdict()}
+                for each in vector.features.get(layer, ())
+            ]
+        layers.update(vector.directions)
+        if not fresh:
             continue
-        seen.add(vector.vector_id)
         same = {
             name: getattr(vector, name)
             for name in (
@@ -144,14 +157,6 @@ def vector_rows(vectors: Iterable[SteeringVector]) -> dict[str, list[dict[str, A
         rows["vector_fit"] += [
             {"vector_id": vector.vector_id, **fit._asdict()} for fit in vector.fits
         ]
-        for layer, direction in vector.directions.items():
-            key = {"vector_id": vector.vector_id, "layer": layer}
-            rows["vector_layer"].append({**key, **_of_layer(vector, layer)})
-            rows["vector_direction"].append({**key, "direction": direction.tolist()})
-            rows["vector_feature"] += [
-                {**key, "sae_id": vector.parameters["sae_id"], **each._asdict()}
-                for each in vector.features.get(layer, ())
-            ]
     return rows
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runners.campaign.asked import Asked, Run
 from runners.campaign.ids import run_id
+from runners.campaign.reported import reported
 from runners.damage.texts import TokenisedTexts, tokenise_texts
 from specs import operators
 
@@ -22,8 +23,6 @@ SPLIT = "text"
 """What the texts of a set are called where an item would have its split."""
 SCOPE = "all"
 """A text has no prompt and no answer: every position is steered."""
-NULL = "random"
-"""The method of the nulls that damage is measured of: what a vector of that length does anyway."""
 BLOCK_TEXTS = 16
 """Texts of a block: what is staged at once, and redone whole. Part of no id."""
 
@@ -71,8 +70,22 @@ class TextUnit:
 def text_units(campaign: Campaign, units: Sequence[Unit]) -> list[TextUnit]:
     """Return the text sets of an experiment with the damage that is asked on them.
 
-    `units` are the reported ones: each of their fitted vectors and random nulls is asked for once
-    an operator, layer and multiplier, whatever questions and scopes it is reported on.
+    `units` are the reported ones: each of their fitted vectors and random nulls, and those of
+    concepts of kind texts, is asked for once an operator, layer and multiplier, whatever questions
+    and scopes it is reported on.
+
+    Raises:
+        Refused: a text set that cannot be read.
+    """
+    found = []
+    for tokenised in tokenised_texts(campaign):
+        asked = [on_texts(one, tokenised.evaluation_id) for one in reported(campaign, units)]
+        found.append(TextUnit(campaign.loaded, tokenised, list(dict.fromkeys(asked))))
+    return found
+
+
+def tokenised_texts(campaign: Campaign) -> list[TokenisedTexts]:
+    """Return the text sets of an experiment as the model reads them.
 
     Raises:
         Refused: a text set that cannot be read.
@@ -82,19 +95,9 @@ def text_units(campaign: Campaign, units: Sequence[Unit]) -> list[TextUnit]:
     found = []
     for name in campaign.catalog.resolve("text_sets", campaign.experiment.text_sets):
         read = read_text_set(campaign.catalog.get("text_sets", name))
-        tokenised = tokenise_texts(campaign.loaded, read)
-        asked = [on_texts(one, tokenised.evaluation_id) for one in reported(units)]
-        found.append(TextUnit(campaign.loaded, tokenised, list(dict.fromkeys(asked))))
+        found.append(tokenise_texts(campaign.loaded, read))
     # Two sets of the same texts are one evaluation.
-    return list({unit.evaluation_id: unit for unit in found}.values())
-
-
-def reported(units: Iterable[Unit]) -> Iterator[Asked]:
-    """Yield what is asked of the vectors that stand in reports: fitted ones and random nulls."""
-    for unit in units:
-        for one in unit.asked:
-            if one.run.vector.role == "fitted" or one.run.vector.method == NULL:
-                yield one
+    return list({tokenised.evaluation_id: tokenised for tokenised in found}.values())
 
 
 def on_texts(one: Asked, evaluation_id: str) -> Asked:

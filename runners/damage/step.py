@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runners.campaign.execution import now
+from runners.campaign.reported import NULL, reported
 from runners.campaign.step import take_in
 from runners.console import bar, say
-from runners.damage.asked import NULL, SPLIT, cells, text_units
+from runners.damage.asked import SPLIT, cells, tokenised_texts
 from runners.damage.measure import TextBlock, blocks, measure_texts
 from specs.faults import Refused
 from specs.operators import asked_multipliers, measured
@@ -162,7 +163,9 @@ def foreseen(campaign: Campaign, units: Sequence[Unit]) -> list[str]:
         swept = 1 if experiment.layers == "best" else len(layers)
         grid = asked_multipliers(operator, experiment.multipliers)
         asked += (swept + experiment.nulls.random) * sum(measured(operator, m) for m in grid)
-    texts = sum(len(unit.tokenised.texts) for unit in text_units(campaign, []))
+    of_texts = reported(campaign, [])
+    asked += sum(measured(one.run.operator, m) for one in of_texts for m in one.multipliers)
+    texts = sum(len(tokenised.texts) for tokenised in tokenised_texts(campaign))
     return [
         f"{campaign.loaded.spec.name}: damage on {texts:,} text(s), about {texts * asked:,} to ask "
         f"for, {NULL} nulls included, once the layers are chosen"

@@ -29,16 +29,23 @@ class Shape(NamedTuple):
     items: int
     width: int
     """d_model."""
+    negatives: int | None = None
+    """Rows of the negative side, where these are not the items of the positive one (texts)."""
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Rows of the positive and of the negative side."""
+        return self.items, self.items if self.negatives is None else self.negatives
 
     @property
     def size(self) -> int:
         """Bytes of both tensors, float32, and of the mean lengths, float64."""
-        return 8 * self.layers * (self.items * self.width + 1)
+        return 4 * self.layers * (sum(self.rows) * self.width + 2)
 
 
 @dataclass
 class ActivationFile:
-    """Tensors `positive`, `negative` [layers, items, d_model] and `residual_norm` [layers].
+    """Tensors `positive`, `negative` [layers, rows, d_model] and `residual_norm` [layers].
 
     Written row by row in any order, read layer by layer. It has no name before it is whole, and
     none at all unless it is to be kept: so whatever ends the process leaves nothing behind. It is
@@ -53,7 +60,8 @@ class ActivationFile:
     """What it is called when it is whole; null where it is not to be kept."""
     residual_norm: np.ndarray = field(default_factory=lambda: np.empty(0))
     """float64 [layers]: mean length over items and both completions; known when it is whole."""
-    _lengths: np.ndarray = field(default_factory=lambda: np.empty(0))
+    _lengths: tuple[np.ndarray, ...] = ()
+    """float64 [rows, layers] of either side."""
 
     def __post_init__(self) -> None:
         weakref.finalize(self, self.file.close)
@@ -74,7 +82,7 @@ class ActivationFile:
         head = _head(shape, header)
         file: IO[bytes]
         file = temporary(path).open("w+b") if path else tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-        lengths = np.full((2, shape.items, shape.layers), np.nan)
+        lengths = tuple(np.full((rows, shape.layers), np.nan) for rows in shape.rows)
         found = cls(file, shape, len(head), path, _lengths=lengths)
         try:
             if hasattr(os, "posix_fallocate"):
@@ -116,12 +124,12 @@ class ActivationFile:
         """Write float32 [rows, d_model] of the positive (0) or negative (1) completions."""
         for row, values in zip(rows, np.ascontiguousarray(hidden, "<f4"), strict=True):
             os.pwrite(self.file.fileno(), values.tobytes(), self._offset(side, layer, row))
-        self._lengths[side, list(rows), layer] = np.linalg.norm(hidden.astype(np.float64), axis=1)
+        self._lengths[side][list(rows), layer] = np.linalg.norm(hidden.astype(np.float64), axis=1)
 
     def finish(self) -> None:
         """Give a file that is to be kept its name, now that every row is written."""
         # In the order of items, so that batches decide nothing.
-        self.residual_norm = self._lengths.mean((0, 1))
+        self.residual_norm = np.concatenate(self._lengths).mean(0)
         if np.isnan(self.residual_norm).any():
             raise ValueError("an activation file lacks rows")
         end = self._offset(2, 0, 0)
@@ -142,26 +150,30 @@ class ActivationFile:
             temporary(self.path).unlink(missing_ok=True)
 
     def _offset(self, side: int, layer: int, row: int) -> int:
-        layers, items, width = self.shape
-        return self.start + 4 * width * ((side * layers + layer) * items + row)
+        layers, _, width, _ = self.shape
+        positives, negatives = self.shape.rows
+        before = (0, layers * positives, layers * (positives + negatives))[side]
+        items = (positives, negatives, 0)[side]
+        return self.start + 4 * width * (before + layer * items + row)
 
     def _read(self, side: int, layer: int) -> np.ndarray:
         self.file.seek(self._offset(side, layer, 0))
-        _, items, width = self.shape
+        items, width = self.shape.rows[side], self.shape.width
         return np.fromfile(self.file, "<f4", items * width).reshape(items, width)
 
 
 def _tensors(shape: Shape) -> dict[str, dict[str, object]]:
     """Return a safetensors header without its metadata."""
-    layers, items, width = shape
-    half = 4 * layers * items * width
+    layers, width = shape.layers, shape.width
+    shapes = [[layers, rows, width] for rows in shape.rows]
+    half, end = 4 * layers * shape.items * width, 4 * layers * sum(shape.rows) * width
     return {
-        "positive": {"dtype": "F32", "shape": [*shape], "data_offsets": [0, half]},
-        "negative": {"dtype": "F32", "shape": [*shape], "data_offsets": [half, 2 * half]},
+        "positive": {"dtype": "F32", "shape": shapes[0], "data_offsets": [0, half]},
+        "negative": {"dtype": "F32", "shape": shapes[1], "data_offsets": [half, end]},
         "residual_norm": {
             "dtype": "F64",
             "shape": [layers],
-            "data_offsets": [2 * half, 2 * half + 8 * layers],
+            "data_offsets": [end, end + 8 * layers],
         },
     }
 

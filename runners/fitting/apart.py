@@ -42,7 +42,7 @@ def read_apart(
         for side, completion in enumerate(SIDES):
             answered = [Line(item, getattr(item, completion)[:cut]) for item in items]
             for group in companies(loaded, answered):
-                _pass(loaded, answered, group, some, partial(keep, side))
+                read_lines(loaded, answered, group, some, partial(keep, side))
 
 
 def _passes(reads: Sequence[Read]) -> Iterator[tuple[list[Read], int | None]]:
@@ -72,7 +72,7 @@ def _mean(hidden: Tensor, counted: Tensor) -> Tensor:
     return total / counted.sum(1)[:, None]
 
 
-def _pass(
+def read_lines(
     loaded: LoadedModel,
     answered: Sequence[Line],
     group: Sequence[int],

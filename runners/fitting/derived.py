@@ -14,14 +14,17 @@ import numpy as np
 
 from runners.fitting.draws import gaussian_direction, resampled_rows
 from runners.fitting.recipes import AtLayer, Recipe, steering_vector
+from runners.fitting.text_draws import resampled_texts, shuffled_labels
+from runners.fitting.training import joined
 from runners.methods.label_shuffled import label_shuffled
-from runners.methods.pairs import Pairs
+from runners.methods.texts import Texts
 from specs.schema import Optimised
 
 if TYPE_CHECKING:
     from runners.fitting.estimator import Estimator
     from runners.fitting.fitter import Fitted, Fitter
     from runners.fitting.vectors import SteeringVector
+    from runners.methods.pairs import Pairs
 
 
 RESAMPLE = "resample"
@@ -63,7 +66,11 @@ class Deriver:
         recipes = [self._recipe(draw) for draw in draws]
         ids = [recipe.vector_id for recipe in recipes]
         if self.fitter.plan_only:
-            return [replace(self.parent, vector_id=identity) for identity in ids]
+            roles = ["resample" if draw.kind == RESAMPLE else "null" for draw in draws]
+            return [
+                replace(self.parent, vector_id=recipe.vector_id, method=recipe.method, role=role)
+                for recipe, role in zip(recipes, roles, strict=True)
+            ]
         stored = self._stored(ids)
         missing = [
             draw for i, draw in zip(ids, draws, strict=True) if (i, draw.layer) not in stored
@@ -131,15 +138,13 @@ class Deriver:
             return AtLayer(sought, parent.factor[layer], norm)
         assert self.how is not None, "a vector from a file has no training items"
         trainings = self.fitter.trainings(self.how)
-        pairs = Pairs.joined([training.pairs(layer) for training in trainings])
+        pairs = joined(trainings, layer)
         if layer not in self.settled:
             self.settled[layer] = self.fitter.estimator(self.how).settled(pairs)
-        drawn = ([q for t in trainings for q in t.questions], draw.seed, draw.number)
-        if draw.kind == RESAMPLE:
-            pairs = pairs.take(resampled_rows(*drawn))
-        else:
-            pairs = label_shuffled(pairs, *drawn)
-        return AtLayer(self.settled[layer](pairs), parent.factor[layer], norm)
+        questions = [q for t in trainings for q in t.questions]
+        return AtLayer(
+            self.settled[layer](_drawn(pairs, questions, draw)), parent.factor[layer], norm
+        )
 
     def _vector(
         self, recipe: Recipe, draw: Draw, stored: Stored | None, sought: np.ndarray | None
@@ -167,3 +172,15 @@ class Deriver:
             directions={layer: torch.from_numpy(stored.direction)},
             raw_length={layer: stored.raw_length},
         )
+
+
+def _drawn(pairs: Pairs | Texts, questions: Sequence[str], draw: Draw) -> Pairs | Texts:
+    """Return what a resample or a shuffle of labels is fitted on; of texts each by itself."""
+    key = draw.seed, draw.number
+    if isinstance(pairs, Texts):
+        if draw.kind == RESAMPLE:
+            return pairs.take(resampled_texts(questions, pairs.is_positive, *key))
+        return pairs.labelled(shuffled_labels(questions, pairs.is_positive, *key))
+    if draw.kind == RESAMPLE:
+        return pairs.take(resampled_rows(questions, *key))
+    return label_shuffled(pairs, questions, *key)

@@ -12,11 +12,12 @@ from runners.methods import FITS, Function
 from runners.methods.letter import letter_axis, without
 from runners.methods.logistic_probe import logistic_probe
 from runners.methods.mean_difference import mean_difference
+from runners.methods.pairs import Pairs
 from specs.schema import CombinedMethod, FittedMethod, PluginMethod, Spec
 
 if TYPE_CHECKING:
-    from runners.methods.pairs import Pairs
     from runners.methods.plugins import Plugins
+    from runners.methods.texts import Texts
 
 COMMON = {*Spec.model_fields, "kind", "norm"}
 """Fields of a method's spec that are no parameters of its fit."""
@@ -100,7 +101,7 @@ class Estimator:
         own = self.function is logistic_probe or getattr(self.function, "is_slow", False)
         return own or any(term.fit.is_slow for term in self.terms)
 
-    def settled(self, pairs: Pairs) -> Estimator:
+    def settled(self, pairs: Pairs | Texts) -> Estimator:
         """Return this estimator with what only the whole of the training pairs decides.
 
         That is by what a sum multiplies its terms. Resamples and label shuffles take these factors
@@ -111,7 +112,7 @@ class Estimator:
         parts = {int(part): pairs.take(pairs.part == part) for part in np.unique(pairs.part)}
         return replace(self, by_part={part: self._settled(own) for part, own in parts.items()})
 
-    def _settled(self, pairs: Pairs) -> Estimator:
+    def _settled(self, pairs: Pairs | Texts) -> Estimator:
         """Return this estimator, settled on one part."""
         if not self.terms:
             return self
@@ -120,7 +121,7 @@ class Estimator:
         whole = replace(self, terms=terms)
         return replace(whole, factors=whole._factors([term.fit._one(pairs) for term in terms]))
 
-    def __call__(self, pairs: Pairs) -> np.ndarray:
+    def __call__(self, pairs: Pairs | Texts) -> np.ndarray:
         """Return the raw vector, float64 [d_model]."""
         parts = np.unique(pairs.part)
         if len(parts) == 1:
@@ -129,7 +130,7 @@ class Estimator:
         mean: np.ndarray = np.mean(vectors, axis=0)
         return mean
 
-    def _one(self, pairs: Pairs) -> np.ndarray:
+    def _one(self, pairs: Pairs | Texts) -> np.ndarray:
         """Fit one part."""
         pairs, axis = self._prepared(pairs)
         if self.terms:
@@ -140,10 +141,11 @@ class Estimator:
             found = self.function(pairs.positive, pairs.negative, **self.parameters)
         return found if axis is None else without(axis, found)
 
-    def _prepared(self, pairs: Pairs) -> tuple[Pairs, np.ndarray | None]:
+    def _prepared(self, pairs: Pairs | Texts) -> tuple[Pairs | Texts, np.ndarray | None]:
         """Return the pairs of one part less what is projected out of them, and its axis."""
         if self.project_out is None:
             return pairs, None
+        assert isinstance(pairs, Pairs), "texts have no letter"
         axis = letter_axis(pairs)
         positive, negative = without(axis, pairs.positive), without(axis, pairs.negative)
         return pairs._replace(positive=positive, negative=negative), axis

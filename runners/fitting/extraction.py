@@ -76,7 +76,7 @@ def read_into(
     def do(batch: list[int]) -> None:
         def finite(side: int, read: Read, layer: int, rows: Sequence[int], hidden: Tensor) -> None:
             own = [batch[row] for row in rows]
-            _refuse_nonfinite(loaded, [items[i] for i in own], layer, hidden)
+            refuse_nonfinite(loaded, [items[i] for i in own], layer, hidden)
             keep(side, read, layer, own, hidden)
 
         _read_batch(loaded, [items[i] for i in batch], reads, finite)
@@ -124,7 +124,7 @@ def _completions(item: TokenisedItem) -> tuple[Sequence[int], Sequence[int]]:
     return item.positive, item.negative
 
 
-def _refuse_nonfinite(
+def refuse_nonfinite(
     loaded: LoadedModel, items: Sequence[TokenisedItem], layer: int, hidden: Tensor
 ) -> None:
     """Raise Refused where `hidden` [B, d_model] has an item whose activations are not finite."""

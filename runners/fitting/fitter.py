@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runners.campaign.bench import Bench
 from runners.campaign.budgets import Budgets
+from runners.campaign.texts_bench import TextsBench
 from runners.fitting import vectors
 from runners.fitting.aimed_vectors import aimed_vector
 from runners.fitting.estimator import Estimator, parameters
@@ -16,6 +17,7 @@ from runners.fitting.norms import BASE, default_norm, factors
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
 from runners.fitting.sae_vectors import decoder_vector, layers_of, named_by_id, sae_fit
 from runners.fitting.shelf import Place, Shelf
+from runners.fitting.texts_training import TextsReader
 from runners.fitting.training import Training, TrainingReader, fit_of
 from runners.fitting.vectors import SteeringVector
 from runners.methods.plugins import Plugins
@@ -59,7 +61,7 @@ class Fitted(NamedTuple):
 class Fitter:
     """Fits vectors for one bench; a vector saved earlier is read back, not fitted again."""
 
-    bench: Bench
+    bench: Bench | TextsBench
     home: Path
     provenance: dict[str, str]
     tokens_per_batch: int | Budgets
@@ -139,9 +141,8 @@ class Fitter:
 
     def _read(self, variant: str, wanted: Read) -> Training:
         """Put the activations of all read positions that are not at hand on the shelf."""
-        reader = TrainingReader(
-            self.bench, variant, self.home, self.provenance, self.keep_activations
-        )
+        kind = TextsReader if isinstance(self.bench, TextsBench) else TrainingReader
+        reader = kind(self.bench, variant, self.home, self.provenance, self.keep_activations)
         together = self.reads | {wanted} | ({BASE_READ} if variant == BASE else set())
         missing = []
         for read in sorted(r for r in together if not self.shelf.get(self._place(variant, r))):
@@ -266,6 +267,11 @@ class Fitter:
         Raises:
             Refused: there is none, so that `what` has no meaning and `instead` is to be used.
         """
+        if isinstance(self.bench, TextsBench):
+            raise Refused(
+                f"concept {self.bench.concept.name}: {what} is the length of a vector fitted on "
+                f"questions, and texts have none; use {instead} or `norm: unit`"
+            )
         if BASE not in self.bench.dataset.variants:
             raise Refused(
                 f"concept {self.bench.concept.name}: {what} needs the dataset under variant "

@@ -32,10 +32,10 @@ def geometry(positive: np.ndarray, negative: np.ndarray, vector: np.ndarray) -> 
     if n > 1:
         squared_sum = float((units.sum(0) ** 2).sum())
         found["mean_pairwise_cosine"] = (squared_sum - n) / (n * (n - 1))
-    return found | _separation(positive @ vector, negative @ vector) | _rank(differences)
+    return found | separation(positive @ vector, negative @ vector) | _rank(differences)
 
 
-def _separation(positive: np.ndarray, negative: np.ndarray) -> dict[str, float]:
+def separation(positive: np.ndarray, negative: np.ndarray) -> dict[str, float]:
     """Compare two samples of projections, each [items]."""
     spread = np.sqrt((positive.var() + negative.var()) / 2)
     if not spread > 0:

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runners.fitting.around_texts import around_texts
 from runners.fitting.geometry import geometry
 from runners.fitting.norms import factors
 from runners.fitting.recipes import AtLayer
 from runners.fitting.sae_vectors import chosen, layers_of, sae_fit
 from runners.fitting.stability import stability
-from runners.methods.pairs import Pairs
+from runners.fitting.training import joined
+from runners.methods.texts import Texts
 from specs.schema import Optimised, SaeFitted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runners.fitting.estimator import Estimator
     from runners.fitting.fitter import Fitted, Fitter
     from runners.fitting.vectors import SteeringVector
+    from runners.methods.pairs import Pairs
 
 
 def fit_layers(
@@ -35,13 +41,12 @@ def fit_layers(
     residual_norm = dict(enumerate(lengths.tolist()))
     raw, around, features = {}, {}, {}
     for layer in layers_of(fitter, how.method):
-        pairs = Pairs.joined([training.pairs(layer) for training in trainings])
+        pairs = joined(trainings, layer)
         fit = estimator.settled(pairs) if estimator else None
         raw[layer] = fit(pairs) if fit else sought[layer]
         if isinstance(how.method, SaeFitted):
             features[layer] = chosen(sae_fit(fitter, how.method), pairs)
-        about = geometry(pairs.positive, pairs.negative, raw[layer])
-        around[layer] = about | (stability(pairs, questions, fit) if fit else {})
+        around[layer] = _around(pairs, questions, raw[layer], fit)
     factor = factors(raw, norm, base, residual_norm)
     return {
         layer: AtLayer(
@@ -49,6 +54,16 @@ def fit_layers(
         )
         for layer in raw
     }
+
+
+def _around(
+    pairs: Pairs | Texts, questions: Sequence[str], vector: np.ndarray, fit: Estimator | None
+) -> dict[str, float]:
+    """Return the columns of `vector_layer` about what a vector was fitted on."""
+    if isinstance(pairs, Texts):
+        return around_texts(pairs, questions, vector, fit) if fit else {}
+    about = geometry(pairs.positive, pairs.negative, vector)
+    return about | (stability(pairs, questions, fit) if fit else {})
 
 
 def _sought(fitter: Fitter, how: Fitted) -> dict[int, np.ndarray]:

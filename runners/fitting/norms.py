@@ -13,13 +13,14 @@ from runners.prompts import own_system
 
 if TYPE_CHECKING:
     from runners.campaign.bench import Bench
+    from runners.campaign.texts_bench import TextsBench
 
 BASE = "base"
 """The variant of plain prompts, and the norm named after it: the length of the raw mean_difference
 that is fitted on it."""
 
 
-def default_norm(bench: Bench) -> str:
+def default_norm(bench: Bench | TextsBench) -> str:
     """Return the norm of vectors of which nothing is said: base where such a vector exists.
 
     There is none where the dataset lacks variant base or the model cannot show it.

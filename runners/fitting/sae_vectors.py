@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runners.fitting.fitter import Fitter
     from runners.fitting.vectors import SteeringVector
     from runners.methods.pairs import Pairs
+    from runners.methods.texts import Texts
     from runners.saes.loaded import LoadedSae
     from runners.saes.shelf import Saes
     from specs.schema import Spec
@@ -67,10 +68,11 @@ def sae_fit(fitter: Fitter, method: SaeFitted) -> SaeFit:
     return OutputScoreFit(sae, method, saes.scorer(method))
 
 
-def chosen(fit: SaeFit, pairs: Pairs) -> tuple[Chosen, ...]:
+def chosen(fit: SaeFit, pairs: Pairs | Texts) -> tuple[Chosen, ...]:
     """Return the features of a vector; of the mean over several variants, of all of theirs."""
     parts = np.unique(pairs.part)
-    found = [fit.choose(*pairs.take(pairs.part == part)[:2]) for part in parts]
+    each_alone = [pairs.take(pairs.part == part) for part in parts]
+    found = [fit.choose(part.positive, part.negative) for part in each_alone]
     total: Counter[int] = Counter()
     scores = {each.feature: each.output_score for part in found for each in part}
     for each in (each for part in found for each in part):

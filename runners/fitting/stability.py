@@ -37,7 +37,7 @@ def stability(pairs: Pairs, questions: Sequence[str], fit: Estimator) -> dict[st
     halves = list(_halves(len(names), FEW_DRAWS if fit.is_slow else DRAWS))
     if not fit.is_mean_difference or pairs.part.any():
         chosen = (half[of_item] for half in halves)
-        return _agreement((fit(pairs.take(some)), fit(pairs.take(~some))) for some in chosen)
+        return agreement((fit(pairs.take(some)), fit(pairs.take(~some))) for some in chosen)
     # Means of questions need their sums alone: no vector is fitted twice, no Gram matrix made.
     counts = np.bincount(of_item).astype(np.float64)
     order, first = np.argsort(of_item, kind="stable"), np.r_[0, counts.cumsum()[:-1].astype(int)]
@@ -48,8 +48,8 @@ def stability(pairs: Pairs, questions: Sequence[str], fit: Estimator) -> dict[st
         found: np.ndarray = part.astype(np.float64) @ sums / (part @ counts)
         return found
 
-    agreement = _agreement((mean(half), mean(~half)) for half in halves)
-    return {"noise_length": _noise_length(sums, counts)} | agreement
+    cosines = agreement((mean(half), mean(~half)) for half in halves)
+    return {"noise_length": _noise_length(sums, counts)} | cosines
 
 
 def _halves(n_questions: int, draws: int = DRAWS) -> Iterator[np.ndarray]:
@@ -59,7 +59,7 @@ def _halves(n_questions: int, draws: int = DRAWS) -> Iterator[np.ndarray]:
         yield drawn < n_questions // 2
 
 
-def _agreement(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+def agreement(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     """Return mean and spread of the cosines of pairs of vectors."""
     cosines = []
     for one, other in pairs:

@@ -21,8 +21,14 @@ from specs.faults import Refused
 from specs.identity import identity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
+    from runners.campaign.texts_bench import TextsBench
+    from runners.engine.budget import Budget
+    from runners.methods.texts import Texts
+    from runners.prompts.positions import TokenisedItem
     from specs.schema import Read
 
 
@@ -54,8 +60,12 @@ class Training:
         return self._at_hand[1]
 
     def pairs(self, layer: int) -> Pairs:
-        """Return the pairs of one layer, as methods take them."""
+        """Return the pairs of one layer."""
         return Pairs.of(*self.layer(layer), self.order)
+
+    def data(self, layer: int) -> Pairs | Texts:
+        """Return what methods are fitted on at one layer: the pairs."""
+        return self.pairs(layer)
 
     def close(self) -> None:
         """Let go of the activations; what was not to be kept is gone."""
@@ -63,7 +73,15 @@ class Training:
         self.file.close()
 
 
-def fit_of(bench: Bench, variant: str) -> tuple[Fit, list[str]]:
+def joined(trainings: Sequence[Training], layer: int) -> Pairs | Texts:
+    """Return what methods are fitted on at one layer: of several fits their pairs as one."""
+    parts = [training.data(layer) for training in trainings]
+    if len(parts) == 1:
+        return parts[0]
+    return Pairs.joined([part for part in parts if isinstance(part, Pairs)])
+
+
+def fit_of(bench: Bench | TextsBench, variant: str) -> tuple[Fit, list[str]]:
     """Return the description of a fit on `variant`, and its usable training items.
 
     Raises:
@@ -87,7 +105,7 @@ def fit_of(bench: Bench, variant: str) -> tuple[Fit, list[str]]:
 class TrainingReader:
     """Reads the training prompts of one bench under one variant."""
 
-    bench: Bench
+    bench: Bench | TextsBench
     variant: str
     home: Path
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -119,13 +137,8 @@ class TrainingReader:
         Raises:
             Refused: no room on the disk; what `runners.fitting.extraction.read_into` refuses.
         """
-        from runners.fitting.extraction import read_into
-
         items = [self.bench.tokenised(self.variant).fit[item] for item in self.used]
         files: dict[Read, ActivationFile] = {}
-
-        def keep(side: int, read: Read, layer: int, rows: Sequence[int], hidden: Tensor) -> None:
-            files[read].write(side, layer, rows, hidden.numpy())
 
         try:
             for read in reads:
@@ -133,9 +146,9 @@ class TrainingReader:
             with bar(len(items)) as progress:
                 label = f"{self.bench.concept.name} · {self.variant}"
                 progress.label(f"reading {label}")
-                self._say(label, sum(item.decision + 1 for item in items), len(reads))
+                self._say(label, items, len(reads))
                 budget = Budgets.of(tokens_per_batch).at(f"{self.fit.variant_id}/fit")
-                read_into(self.bench.loaded, items, reads, budget, keep, progress.advance)
+                self._read_into(items, reads, files, budget, progress.advance)
             for file in files.values():
                 file.finish()
         except BaseException:
@@ -148,7 +161,24 @@ class TrainingReader:
         """Return the bytes that `n_reads` read positions take."""
         return n_reads * self.shape.size
 
-    def _say(self, label: str, tokens: int, n_reads: int) -> None:
+    def _read_into(
+        self,
+        items: Sequence[TokenisedItem],
+        reads: Sequence[Read],
+        files: Mapping[Read, ActivationFile],
+        budget: Budget,
+        advance: Callable[[int], None],
+    ) -> None:
+        """Write the activations of `items`, in the order of `used`, into the file of each read."""
+        from runners.fitting.extraction import read_into
+
+        def keep(side: int, read: Read, layer: int, rows: Sequence[int], hidden: Tensor) -> None:
+            files[read].write(side, layer, rows, hidden.numpy())
+
+        read_into(self.bench.loaded, items, reads, budget, keep, advance)
+
+    def _say(self, label: str, items: Sequence[TokenisedItem], n_reads: int) -> None:
+        tokens = sum(item.decision + 1 for item in items)
         say(
             f"reading {label}: {len(self.used):,} training prompts of {tokens:,} tokens, "
             f"{sized(self.size(n_reads))} on disk"

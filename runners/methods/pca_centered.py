@@ -27,10 +27,9 @@ def pca_centered(
     `pca` but for chance. `activations` keeps it beside all else that the prompts differ in.
     """
     positive, negative = positive.astype(np.float64), negative.astype(np.float64)
-    rows = positive - negative
+    whole = of == "activations"
+    rows = np.concatenate([positive, negative]) if whole else positive - negative
     if of == "shuffled":
         order = generator("pca_centered", seed=seed).integers(2, size=len(rows))
         rows *= 2.0 * order[:, None] - 1
-    elif of == "activations":
-        rows = np.concatenate([positive, negative])
     return along(first_axis(rows - rows.mean(0)), positive, negative)

@@ -52,7 +52,7 @@ def find(text: str, variant: str, catalog: Catalog, settings: Settings) -> Shown
         Refused: no such concept, item or variant, or the dataset cannot be built.
     """
     name, item_id = _named(text, catalog, settings)
-    concept, spec = catalog.get("concepts", name), catalog.get("variants", variant)
+    concept, spec = catalog.questions(name), catalog.get("variants", variant)
     from builders.build import build
     from runners.campaign.bench import SCORES
 

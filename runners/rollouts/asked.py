@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runners.campaign.asked import Asked, Run
 from runners.campaign.ids import run_id
-from runners.damage.asked import reported
+from runners.campaign.reported import reported
 from runners.rollouts.prompts import Pair, TokenisedPrompts, tokenise_prompts
 from specs import operators
 
@@ -93,6 +93,20 @@ class RolloutUnit:
         ]
 
 
+def tokenised_prompts(campaign: Campaign) -> list[TokenisedPrompts]:
+    """Return the prompt sets of an experiment as the model reads them, in their order.
+
+    Raises:
+        Refused: a prompt set that the model cannot continue.
+    """
+    spec = campaign.experiment.rollouts
+    if spec is None:
+        return []
+    names = campaign.catalog.resolve("prompt_sets", spec.prompt_sets)
+    sets = [campaign.catalog.get("prompt_sets", name) for name in names]
+    return [tokenise_prompts(campaign.loaded, one, spec) for one in sets]
+
+
 def rollout_units(
     campaign: Campaign, units: Sequence[Unit], plan_only: bool = False
 ) -> list[RolloutUnit]:
@@ -109,16 +123,14 @@ def rollout_units(
     spec = campaign.experiment.rollouts
     if spec is None:
         return []
-    wanted = which(units)
+    wanted = which(campaign, units)
     scales: list[dict[str, Any]] = []
     texts: list[TextUnit] = []
     if spec.rise is not None and wanted and not plan_only:
         by_rise = raised(campaign, spec.rise, wanted)
         wanted, scales, texts = by_rise.asked, by_rise.rows, [by_rise.texts]
     found = []
-    for name in campaign.catalog.resolve("prompt_sets", spec.prompt_sets):
-        read = campaign.catalog.get("prompt_sets", name)
-        tokenised = tokenise_prompts(campaign.loaded, read, spec)
+    for tokenised in tokenised_prompts(campaign):
         asked = [_on_prompts(one, tokenised.evaluation_id, spec.scope) for one in wanted]
         unique = [one for one in dict.fromkeys(asked) if one.multipliers]
         found.append(RolloutUnit(campaign.loaded, tokenised, spec, unique, scales, texts))
@@ -126,13 +138,13 @@ def rollout_units(
     return list({unit.evaluation_id: unit for unit in found}.values())
 
 
-def which(units: Sequence[Unit]) -> list[Asked]:
+def which(campaign: Campaign, units: Sequence[Unit]) -> list[Asked]:
     """Return the vectors that are rolled out, with operator, layer and multipliers: once each.
 
     Those whose damage is measured: fitted ones that the experiment reports, and random nulls.
     """
     once: dict[tuple[Any, ...], Asked] = {}
-    for one in reported(units):
+    for one in reported(campaign, units):
         key = (one.run.vector.vector_id, one.run.operator, one.layer, one.multipliers)
         once.setdefault(key, one)
     return list(once.values())

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from specs.faults import Refused
 from specs.reader import read
-from specs.schema import KINDS, Spec
+from specs.schema import KINDS, Concept, Experiment, Model, Spec, TextsConcept, Variant
 
 PLACE = re.compile(r".*x\.yaml:[1-9][0-9]*:[1-9][0-9]*: \S")
 KEYS = sorted(
     {
         key
-        for kind in ("concepts", "variants", "models", "experiments")
-        for key in KINDS[kind].model_fields
+        for class_ in (Concept, TextsConcept, Variant, Model, Experiment)
+        for key in class_.model_fields
     }
 )
 PIECES = [
@@ -113,6 +113,10 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
     "prompt_sets": {"prompts": ["", "a b"], "copies": {"": 2}},
+    "scorers": {
+        "kind": "judge", "measures": "behaviour", "model": "m", "rubric": "{{ text }}", "scale": {},
+        "options": {"seed": 1}, "prices": {"read": 1.0, "written": 2.0},
+    },
     "saes": {"source": {"folder": "x"}, "model": "a", "layer": 1},
     "approximators": {
         "model": "a", "layer": 1, "sae": "b", "inputs": {"sae": "c", "features": 5}, "scale": 2.0,

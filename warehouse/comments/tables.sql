@@ -4,11 +4,16 @@
 -- What ------------------------------------------------------------------------------------------
 comment on table model is 'Models as they were run. One row per model_id.';
 comment on table dataset is 'Contrastive datasets with the counts of their audit. One row per dataset_id.';
-comment on column dataset.kind is 'Kind of concept: choice (questions with two options)';
+comment on column dataset.kind is 'Kind of concept: choice (questions with two options) or texts (in no pairs)';
 comment on column dataset.n_items is 'Rows of the dataset, copies counted';
 comment on table variant is 'Renderings of a dataset under a prompt variant. One row per variant_id.';
 comment on table item is 'Questions with their options as displayed. One row per item_id.';
 comment on table dataset_item is 'Which item stands in which row and split. One row per dataset_id, row.';
+comment on table dataset_text is
+'Which text, of which side, stands in which row of a dataset of texts. One row per dataset_id, row.';
+comment on column dataset_text.positive is 'Whether the text shows the concept';
+comment on column dataset_text.source_row is
+'Row of the source, counted from 1; of texts in the spec itself negative ones behind the positive';
 comment on table name is 'Every name by which an id was asked for. One row per kind, id, name.';
 comment on table planted is
 'Truth planted in the reference model. One row per model_id, dataset_id, quantity, variant_id, layer.';
@@ -77,6 +82,10 @@ comment on column rise_multiplier.cross_entropy_rise is
 comment on table scorer is 'What rollouts are scored by. One row per scorer_id.';
 comment on column scorer.kind is 'Kind of scorer: words, classifier, judge, log_probability, ...';
 comment on column scorer.parameters is 'Parameters of the scorer as canonical JSON';
+comment on column scorer.measures is 'behaviour or coherence: which of the two factors its scores are';
+comment on table scorer_concept is
+'The concepts whose words or criterion a scorer reads. One row per scorer_id, dataset_id.';
+comment on column scorer_concept.dataset_id is 'Hash of the concept''s rows';
 comment on table score is 'What a scorer says of a rollout. One row per rollout_id, scorer_id.';
 comment on column score.score is 'The score, 0 to 1 unless the scorer says otherwise; null where it failed';
 comment on table approximator is

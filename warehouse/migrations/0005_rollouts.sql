@@ -84,16 +84,22 @@ create table rise_multiplier (
 create table scorer (
     scorer_id varchar not null,
     kind varchar not null,
+    measures varchar not null check (measures in ('behaviour', 'coherence')),
     parameters varchar not null
+);
+create table scorer_concept (
+    scorer_id varchar not null,
+    dataset_id varchar not null
 );
 create table score (
     rollout_id varchar not null,
     scorer_id varchar not null,
-    score double,
+    score double check (isfinite(score)),
     failure varchar,
     answer varchar,
     attempts integer,
     tokens_read integer,
     tokens_written integer,
-    cost double
+    cost double,
+    execution_id varchar
 );

@@ -53,6 +53,10 @@ select 'dataset row without its item', count(*)
 from dataset_item
 anti join item using (item_id)
 union all
+select 'dataset row without its text', count(*)
+from dataset_text
+anti join text using (text_id)
+union all
 select 'rollout without its evaluation', count(*)
 from rollout
 anti join evaluation using (evaluation_id)
@@ -114,6 +118,14 @@ union all
 select 'score without its scorer', count(*)
 from score
 anti join scorer using (scorer_id)
+union all
+select 'scored concept without its scorer', count(*)
+from scorer_concept
+anti join scorer using (scorer_id)
+union all
+select 'scored concept without its dataset', count(*)
+from scorer_concept
+anti join dataset using (dataset_id)
 union all
 select 'approximator without its model', count(*)
 from approximator

@@ -91,7 +91,8 @@ group by run_id, layer, side;
 
 -- The damage runs of the vectors that an analysis is asked about: vectors are found through their
 -- runs on the questions of the concept they were fitted on (on any, where they were fitted on none),
--- whose chosen layer they bear. Filters as in asked_cards.
+-- whose chosen layer they bear; those fitted on texts through these runs themselves, without a chosen
+-- layer. Filters as in asked_cards.
 create macro asked_damage(experiments, models, concepts, methods, asked_role, asked_layer) as table
 with own as (
     select vector_id, operator, max(chosen_layer) as chosen_layer
@@ -100,6 +101,22 @@ with own as (
         dataset_id is not null
         and (fit_dataset_ids is null or list_contains(fit_dataset_ids, dataset_id))
     group by vector_id, operator
+    union
+    -- a vector fitted on texts has no questions of its own to be found through
+    select run.vector_id, run.operator, null
+    from asked_runs(experiments, models, null, methods)
+    inner join run using (run_id)
+    inner join evaluation using (evaluation_id)
+    inner join vector on vector.vector_id = run.vector_id and vector.role = asked_role
+    inner join vector_fit on vector_fit.vector_id = run.vector_id
+    inner join dataset
+        on dataset.dataset_id = vector_fit.dataset_id and dataset.kind = 'texts'
+    where
+        evaluation.text_set_id is not null
+        and (
+            concepts is null
+            or dataset.dataset_id in (select id from asked_ids('concept', concepts))
+        )
 )
 
 select
