@@ -38,12 +38,9 @@ if TYPE_CHECKING:
 def build_datasets(
     asked: Sequence[Combination], catalog: Catalog, settings: Settings
 ) -> dict[str, BuiltDataset | BuiltTexts]:
-    """B    # Steps ask here for rows: imported above, the two would wait for one another.
-        from runners.approximator.measuring import ByRollouts
+    """Build what is missing: concept -> dataset with every variant that is asked of it.
 
-    uild what is missing: concept -> dataset with every variant that is asked of it.
-
-        Variant base is built too where the concept can render it, for the norm of that name.
+    Variant base is built too where the concept can render it, for the norm of that name.
     """
     from builders.build import build
     from builders.texts_dataset import build_texts
@@ -84,6 +81,9 @@ def campaign(
     Raises:
         Refused: a layer that the model does not have, a vector file that does not fit it.
     """
+    # Steps ask here for rows: imported above, the two would wait for one another.
+    from runners.approximator.measuring import ByRollouts
+
     names = dict.fromkeys(c.concept for c in asked)
     variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
     of_questions: dict[str, Bench] = {}
