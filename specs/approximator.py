@@ -78,7 +78,7 @@ class MapFit(Part):
     @property
     def parameters(self) -> dict[str, int | float]:
         """Return the parameters that its kind has."""
-        return self.model_dump(include=ADAM if self.kind == "adam" else {"penalty"})
+        return self.model_dump(include=set(ADAM) if self.kind == "adam" else {"penalty"})
 
 
 class Approximator(Spec):
@@ -107,7 +107,7 @@ class Approximator(Spec):
     held_out: float = Field(default=0.02, gt=0, lt=1)
     """Share of the vectors that the fit never sees: skill is what it says of these."""
     fit: MapFit = MapFit()
-    """How the map is fitted."""
+    """How the map is fitted, and with which parameters."""
     causes: int = Field(default=20, ge=1)
     """How many causes and neighbours of each feature are kept in the warehouse."""
     block: int = Field(default=256, ge=1)

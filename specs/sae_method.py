@@ -54,6 +54,10 @@ class SaeTsRotation(AimedMethod):
     """w, as of sae_ts."""
 
 
+Aimed = SaeTs | SaeTsPinv | SaeTsRotation
+"""Methods that aim at named features."""
+
+
 class Fgaa(SaeFitted):
     """Feature guided activation additions (Soo et al. 2025, arXiv 2501.09929).
 

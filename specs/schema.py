@@ -54,7 +54,7 @@ from specs.sae_features import (
     SaeFitted,
     SaeOutputScore,
 )
-from specs.sae_method import AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
+from specs.sae_method import Aimed, AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
 from specs.scorer import (
     Classifier,
     DistinctN,
@@ -73,6 +73,7 @@ from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "Aimed",
     "AimedMethod",
     "AnyConcept",
     "Approximator",

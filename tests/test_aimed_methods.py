@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from runners.approximator import measuring
 from runners.approximator.vectors import fgaa, sae_ts, sae_ts_pinv, sae_ts_rotation, unit
-from runners.campaign import prepare
 from specs.identity import identity
 from steerhouse import cli
 from tests import planted_dictionary as planted, planted_home
@@ -128,7 +128,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, measured: Known) -> Any:
         planted_home.write_spec(specs, "methods", name, text)
     planted_home.write_spec(specs, "experiments", "aims", EXPERIMENT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare, "ByRollouts", lambda _saes: measured)
+        patch.setattr(measuring, "ByRollouts", lambda _saes: measured)
         run(folder, "aims", "--dry-run")
         assert not measured.asked
         run(folder, "aims")

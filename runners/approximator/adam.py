@@ -68,7 +68,7 @@ class _Trainer:
         errors = []
         for number in self._order(len(examples.sizes())):
             x, y = examples.block(number)
-            for rows in torch.tensor(self._order(len(x))).split(self.batch):
+            for rows in torch.split(torch.tensor(self._order(len(x))), self.batch):
                 errors.append(self._step(x[rows], y[rows]))
         return sum(errors) / len(errors)
 

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from runners.campaign.budgets import Budgets
 from runners.console import say
-from runners.rollouts.asked import RolloutUnit
-from runners.rollouts.measure import RolloutBlock, sample_block
-from runners.rollouts.prompts import tokenise_prompts
 from specs.faults import Refused
 from specs.schema import Rollouts
 
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from runners.campaign.asked import Asked
+    from runners.rollouts.asked import RolloutUnit
+    from runners.rollouts.measure import RolloutBlock
     from runners.rollouts.prompts import TokenisedPrompts
     from runners.rollouts.sampled import Sampler
     from runners.saes.loaded import LoadedSae
@@ -45,6 +44,7 @@ class ByRollouts:
 
     def effects(self, spec: Approximator, sae: LoadedSae) -> RolloutEffects:
         """Return what measures effects on the features of `sae` as a spec asks."""
+        from runners.rollouts.asked import RolloutUnit
         from runners.rollouts.guard import GuardedRollouts
 
         unit = RolloutUnit(self.saes.loaded, self._tokenised(spec), _rollouts(spec), [])
@@ -52,6 +52,8 @@ class ByRollouts:
         return RolloutEffects(self.saes, spec, sae, unit, sampler)
 
     def _tokenised(self, spec: Approximator) -> TokenisedPrompts:
+        from runners.rollouts.prompts import tokenise_prompts
+
         openings = self.saes.catalog.get("prompt_sets", spec.prompt_set)
         return tokenise_prompts(self.saes.loaded, openings, _rollouts(spec))
 
@@ -76,6 +78,8 @@ class RolloutEffects:
         """
         import torch
 
+        from runners.rollouts.measure import RolloutBlock
+
         asked = [_asked(vector, self.spec.layer, number) for number, vector in enumerate(vectors)]
         multipliers = self._multipliers(asked)
         unit = replace(
@@ -99,10 +103,10 @@ class RolloutEffects:
         return self._unsteered[block.number]
 
     def _sampled(self, block: RolloutBlock, base: list[Tensor]) -> Any:
-        budget = self._budgets.at(f"{self.unit.evaluation_id}/approximator")
-        # The step asks the campaign for rows, and the campaign this module for effects.
+        from runners.rollouts.measure import sample_block
         from runners.rollouts.step import manner
 
+        budget = self._budgets.at(f"{self.unit.evaluation_id}/approximator")
         return sample_block(block, self.sampler, budget, manner(block.unit, (self.sae,)), base)
 
     @cached_property

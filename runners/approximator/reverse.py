@@ -27,7 +27,8 @@ class Best(NamedTuple):
 def unit_rows(decoder: Tensor) -> Tensor:
     """Return decoder rows at length 1, float32 [d_sae, d_model]; rows of length 0 stay."""
     rows = decoder.float()
-    return rows / rows.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    lengths: Tensor = rows.norm(dim=1, keepdim=True)
+    return rows / lengths.clamp_min(torch.finfo(torch.float32).tiny)
 
 
 def causes(found: LinearMap, decoder: Tensor, most: int) -> Best:
@@ -36,7 +37,7 @@ def causes(found: LinearMap, decoder: Tensor, most: int) -> Best:
     The value is d_i · M_j, the predicted effect less the bias, that every vector has in common.
     """
     rows = unit_rows(decoder)
-    parts = found.weights.split(AT_ONCE, dim=1)
+    parts = torch.split(found.weights, AT_ONCE, dim=1)
     tops = [(rows @ part).topk(min(most, len(rows)), dim=0) for part in parts]
     return _joined([(top.indices.T, top.values.T) for top in tops])
 

@@ -39,7 +39,7 @@ class RunningSums:
 
     def add(self, vectors: Tensor, effects: Tensor) -> None:
         """Add a block: vectors [n, d_model] and their effects [n, d_sae]."""
-        for x, y in zip(vectors.split(ROWS), effects.split(ROWS), strict=True):
+        for x, y in zip(torch.split(vectors, ROWS), torch.split(effects, ROWS), strict=True):
             self._add(x.to(torch.float64, copy=True), y.to(torch.float64, copy=True))
 
     def _add(self, x: Tensor, y: Tensor) -> None:
@@ -77,6 +77,7 @@ class RunningSums:
 
     def _factor(self, penalty: float) -> Tensor:
         """Return the Cholesky factor of X'X + penalty."""
+        factor: Tensor
         factor, failed = torch.linalg.cholesky_ex(self.xx)
         d_model = len(self.xx)
         if failed or (penalty == 0 and self.n <= d_model):

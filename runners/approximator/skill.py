@@ -48,7 +48,8 @@ def held_out_skill(found: LinearMap, examples: Examples) -> Skill:
         for row, (a, b) in enumerate(((error, error), (y, y), (p, p), (y, p))):
             sums[row] += (a * b).sum(0)
         largest = torch.maximum(largest, y.square().amax(0))
-    return Skill(n, mean_y, *sums, largest)
+    error, deviation, predicted, joint = sums
+    return Skill(n, mean_y, error, deviation, predicted, joint, largest)
 
 
 def _both(found: LinearMap, block: Block) -> tuple[Tensor, Tensor]:

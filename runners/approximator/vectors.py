@@ -117,4 +117,5 @@ def fgaa(weights: np.ndarray, bias: np.ndarray, target: np.ndarray) -> np.ndarra
 def _lengths(matrix: np.ndarray, axis: int) -> np.ndarray:
     """Return the lengths along an axis, 1 in the place of 0, ready to divide by."""
     found = np.linalg.norm(matrix, axis=axis, keepdims=True)
-    return np.where(found > 0, found, 1.0)
+    kept: np.ndarray = np.where(found > 0, found, 1.0)
+    return kept

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from builders.dataset import BuiltDataset
 from builders.layout import TEXTS
 from builders.texts_dataset import BuiltTexts
-from runners.approximator.measuring import ByRollouts
 from runners.approximator.shelf import Approximators
 from runners.campaign import experiment_faults
 from runners.campaign.bench import Bench
@@ -82,6 +81,9 @@ def campaign(
     Raises:
         Refused: a layer that the model does not have, a vector file that does not fit it.
     """
+    # Steps ask here for rows: imported above, the two would wait for one another.
+    from runners.approximator.measuring import ByRollouts
+
     names = dict.fromkeys(c.concept for c in asked)
     variants = {name: catalog.get("variants", name) for name in catalog.names("variants")}
     of_questions: dict[str, Bench] = {}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runners.approximator.shelf import Approximators
     from runners.fitting.fitter import Fitter
     from runners.fitting.vectors import SteeringVector
-    from specs.schema import AimedMethod, Fgaa, Spec
+    from specs.schema import Aimed, Fgaa, Spec
 
 
 def approximators_of(fitter: Fitter, method: Spec) -> Approximators:
@@ -27,7 +27,7 @@ def approximators_of(fitter: Fitter, method: Spec) -> Approximators:
     return fitter.approximators
 
 
-def aimed_vector(fitter: Fitter, method: AimedMethod, norm: str | None) -> SteeringVector:
+def aimed_vector(fitter: Fitter, method: Aimed, norm: str | None) -> SteeringVector:
     """Return the vector that aims at the features of a method, at its norm.
 
     Raises:
@@ -42,7 +42,7 @@ def aimed_vector(fitter: Fitter, method: AimedMethod, norm: str | None) -> Steer
     features = sorted((each.feature, each.coefficient) for each in method.features)
     recipe = Recipe(
         fitter.bench.loaded.model_id,
-        str(getattr(method, "kind", "")),
+        method.kind,
         {"approximator_id": approximators.identity(name), "features": features, **own},
         (),
         wanted,
