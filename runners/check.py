@@ -54,6 +54,8 @@ def check_all(
     from builders.faults import faults as builder_faults
     from builders.text_sets import text_set_faults
     from runners.models.model_faults import faults as model_faults
+    from runners.saes.faults import sae_faults
+    from runners.scoring.ready import classifier_faults
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
@@ -80,8 +82,16 @@ def check_all(
             )
             faults += wrong
             unreachable += [Unreachable(kind, name, line) for line in unreached]
+    for name in _saes(experiments, catalog) if names else catalog.names("saes"):
+        wrong, unreached = sae_faults(catalog.get("saes", name))
+        faults += wrong
+        unreachable += [Unreachable("saes", name, line) for line in unreached]
     sets = _used(experiments, "text_sets", catalog) if names else catalog.names("text_sets")
     faults += text_set_faults([catalog.get("text_sets", name) for name in sets])
+    scorers = _used(experiments, "scorers", catalog) if names else catalog.names("scorers")
+    wrong, missing = classifier_faults([catalog.get("scorers", one) for one in scorers], settings)
+    faults += wrong
+    unreachable += [Unreachable("scorers", name, line) for name, line in missing.items()]
     return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
 
 
@@ -89,6 +99,17 @@ def _used(experiments: Iterable[Experiment], kind: str, catalog: Catalog) -> lis
     """Return the names of a kind that some experiments use."""
     patterns = [pattern for e in experiments for pattern in getattr(e, kind)]
     return catalog.resolve(kind, patterns)
+
+
+def _saes(experiments: Sequence[Experiment], catalog: Catalog) -> list[str]:
+    """Return the names of the autoencoders that methods and rollouts of some experiments use."""
+    from runners.rollouts.saes import read_by
+    from runners.saes.shelf import named_by
+
+    methods = _used(experiments, "methods", catalog)
+    of_methods = named_by((catalog.get("methods", method) for method in methods), catalog)
+    of_rollouts = [name for experiment in experiments for name in read_by(experiment, catalog)]
+    return list(dict.fromkeys([*of_methods, *of_rollouts]))
 
 
 def _of_experiment(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:

@@ -130,6 +130,7 @@ def run(
     from runners.campaign.outcome import Options
     from runners.cluster.connection import Wanted
     from specs.catalog import open as open_catalog
+    from specs.faults import Refused
 
     cluster = Wanted(address, workers, cpus_per_worker, gpus_per_worker)
     if engine != "ray" and cluster != Wanted():
@@ -143,10 +144,14 @@ def run(
     execute.refuse_faulty(experiments, catalog, settings)
     asked_cluster = cluster if engine == "ray" else None
     options = Options(dry_run, verify, tokens_per_batch, engine, asked_cluster, keep_activations)
+    unfinished: list[str] = []
     for experiment in experiments:
         outcome = execute.run(experiment, catalog, settings, options)
+        unfinished += outcome.unfinished
         if not dry_run:
             summary.tell(outcome, experiment.name, settings, experiment.operators)
+    if unfinished:
+        raise Refused(*unfinished)
 
 
 @click.command()

@@ -40,12 +40,12 @@ class Bar:
 
 
 @contextmanager
-def bar(total: int) -> Iterator[Bar]:
-    """Show a bar while the body runs."""
+def bar(total: int, what: str = "prompts") -> Iterator[Bar]:
+    """Show a bar over so many of `what` while the body runs."""
     columns = (
         BarColumn(24),
         MofNCompleteColumn(),
-        TextColumn("prompts"),
+        TextColumn(what),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

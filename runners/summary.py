@@ -26,7 +26,8 @@ def tell(
     outcome: Outcome, experiment: str, settings: Settings, operators: Sequence[str] = ("add",)
 ) -> None:
     """Say what was measured, and how to look at it: slopes, effects where operators have none."""
-    if outcome.measured + outcome.unsteered + outcome.fitted + outcome.damages == 0:
+    of_texts = outcome.damages + outcome.rollouts + outcome.scored
+    if outcome.measured + outcome.unsteered + outcome.fitted + of_texts == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
         where = settings.home / "warehouse.duckdb"
@@ -38,6 +39,16 @@ def tell(
         say(
             f"{experiment}: {outcome.damages:,} damages of a text written; "
             f"`steerhouse analyse damage_curve --experiment {experiment}` shows them"
+        )
+    if outcome.rollouts:
+        say(
+            f"{experiment}: {outcome.rollouts:,} rollouts written; "
+            '`steerhouse sql "from rollout_card"` shows them'
+        )
+    if outcome.scored:
+        say(
+            f"{experiment}: {outcome.scored:,} scores of a rollout written; `steerhouse analyse "
+            f"behaviour_coherence --experiment {experiment}` shows them"
         )
     for line in outcome.found:
         say(line)

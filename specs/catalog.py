@@ -14,10 +14,14 @@ from specs.reader import read, shown
 from specs.schema import (
     KINDS,
     AnyConcept,
+    Approximator,
     Concept,
     Experiment,
     Method,
     Model,
+    PromptSet,
+    Sae,
+    Scorer,
     Spec,
     TextSet,
     Variant,
@@ -81,6 +85,14 @@ class Catalog:
     def get(self, kind: Literal["experiments"], name: str) -> Experiment: ...
     @overload
     def get(self, kind: Literal["text_sets"], name: str) -> TextSet: ...
+    @overload
+    def get(self, kind: Literal["prompt_sets"], name: str) -> PromptSet: ...
+    @overload
+    def get(self, kind: Literal["scorers"], name: str) -> Scorer: ...
+    @overload
+    def get(self, kind: Literal["saes"], name: str) -> Sae: ...
+    @overload
+    def get(self, kind: Literal["approximators"], name: str) -> Approximator: ...
     @overload
     def get(self, kind: str, name: str) -> Spec: ...
     def get(self, kind: str, name: str) -> Spec:

@@ -11,7 +11,18 @@ import click
 if TYPE_CHECKING:
     from specs.settings import Settings
 
-KINDS = ("concepts", "variants", "methods", "models", "text_sets", "experiments")
+KINDS = (
+    "concepts",
+    "variants",
+    "methods",
+    "models",
+    "text_sets",
+    "prompt_sets",
+    "scorers",
+    "saes",
+    "approximators",
+    "experiments",
+)
 
 
 @click.command("list")

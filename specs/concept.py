@@ -22,6 +22,7 @@ from specs.parts import (
     Spec,
     Symbols,
     Text,
+    Unique,
 )
 from specs.template import Template
 
@@ -219,6 +220,10 @@ class Concept(Spec):
     """How questions are divided."""
     persona: Persona | None = None
     """Sentences for the variants that need them."""
+    criterion: Text | None = None
+    """What a judge is asked of a text, in a sentence: what shows the concept, and how much."""
+    scorer_words: Unique[Text] = ()
+    """Words and phrases by which a rollout that shows the concept is told without a judge."""
     language: str = "en"
     """BCP 47 tag, for the dataset card."""
     licence: str | None = None

@@ -27,6 +27,7 @@ from specs.parts import (
     Text,
     Unique,
 )
+from specs.rollouts import Rollouts
 
 
 def _layers_tag(value: Any) -> str:
@@ -96,6 +97,11 @@ class Experiment(Spec):
     text_sets: Unique[Text] = ()
     """Text set specs: on their texts the damage of every reported vector is measured, steered at
     every position, with its random nulls beside. None: no damage is measured."""
+    rollouts: Rollouts | None = None
+    """Continuations that are sampled of every reported vector. None: nothing is sampled."""
+    scorers: Unique[Text] = ()
+    """Scorer specs: each rates every rollout that the experiment asks for, those without steering
+    among them; one that is added later rates what is there already. None: nothing is rated."""
     limit: int | None = Field(default=None, ge=1)
     """At most so many evaluated items a split, never training items."""
     unfit_items: Literal["refuse", "drop"] = "refuse"

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    Discriminator,
-    Field,
-    PrivateAttr,
-    Tag,
-)
+from pydantic import Field, PrivateAttr
 
 from specs.parts import (
     Layer,
@@ -269,27 +264,3 @@ def with_terms(method: Spec) -> Iterator[Spec]:
 def takes_letter_out(method: Spec) -> bool:
     """Return whether a method, or one in it where it is a sum, projects out the letter."""
     return any(getattr(part, "project_out", None) == "letter" for part in with_terms(method))
-
-
-def _method_tag(value: Any) -> str | None:
-    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return f"<{kind}>" if isinstance(kind, str) else None
-
-
-Method = Annotated[
-    Annotated[MeanDifference, Tag("<mean_difference>")]
-    | Annotated[Pca, Tag("<pca>")]
-    | Annotated[LogisticProbe, Tag("<logistic_probe>")]
-    | Annotated[PcaCentered, Tag("<pca_centered>")]
-    | Annotated[Lda, Tag("<lda>")]
-    | Annotated[Lat, Tag("<lat>")]
-    | Annotated[Leace, Tag("<leace>")]
-    | Annotated[MeanCentred, Tag("<mean_centred>")]
-    | Annotated[CombinedMethod, Tag("<combined>")]
-    | Annotated[Optimised, Tag("<optimised>")]
-    | Annotated[PluginMethod, Tag("<plugin>")]
-    | Annotated[Random, Tag("<random>")]
-    | Annotated[LabelShuffled, Tag("<label_shuffled>")]
-    | Annotated[VectorFile, Tag("<file>")],
-    Discriminator(_method_tag),
-]

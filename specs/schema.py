@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from specs.approximator import Approximator, Inputs, MapFit, Sampling
 from specs.concept import (
     Concept,
     Fields,
@@ -30,7 +31,6 @@ from specs.method import (
     LogisticProbe,
     MeanCentred,
     MeanDifference,
-    Method,
     Optimised,
     Pca,
     PcaCentered,
@@ -41,8 +41,31 @@ from specs.method import (
     takes_letter_out,
     with_terms,
 )
+from specs.method_kinds import Method
 from specs.model import Model
 from specs.parts import Norm, Operator, Part, Read, Scope, Spec, Split
+from specs.prompt_set import PromptSet, Rise
+from specs.rollouts import Rollouts
+from specs.sae import Sae, SaeCheck, SaeSource, SaeTraining
+from specs.sae_features import (
+    Feature,
+    SaeDecoder,
+    SaeDifference,
+    SaeFitted,
+    SaeOutputScore,
+)
+from specs.sae_method import AimedMethod, Fgaa, SaeTs, SaeTsPinv, SaeTsRotation
+from specs.scorer import (
+    Classifier,
+    DistinctN,
+    Judge,
+    LogProbability,
+    Prices,
+    Repetition,
+    Scale,
+    Scorer,
+    Words,
+)
 from specs.template import Template
 from specs.text_set import TextFile, TextSet
 from specs.texts_concept import LabelledFile, TextsConcept
@@ -50,22 +73,32 @@ from specs.variant import Turn, Variant
 
 __all__ = [
     "KINDS",
+    "AimedMethod",
     "AnyConcept",
+    "Approximator",
+    "Classifier",
     "CombinedMethod",
     "Concept",
+    "DistinctN",
     "Experiment",
+    "Feature",
+    "Fgaa",
     "Fields",
     "FileSource",
     "FittedMethod",
     "HubSource",
     "InlineQuestion",
     "InlineSource",
+    "Inputs",
+    "Judge",
     "LabelShuffled",
     "LabelledFile",
     "Lat",
     "Lda",
     "Leace",
+    "LogProbability",
     "LogisticProbe",
+    "MapFit",
     "MeanCentred",
     "MeanDifference",
     "Method",
@@ -81,9 +114,28 @@ __all__ = [
     "Persona",
     "Planted",
     "PluginMethod",
+    "Prices",
+    "PromptSet",
     "Random",
     "Read",
+    "Repetition",
+    "Rise",
+    "Rollouts",
+    "Sae",
+    "SaeCheck",
+    "SaeDecoder",
+    "SaeDifference",
+    "SaeFitted",
+    "SaeOutputScore",
+    "SaeSource",
+    "SaeTraining",
+    "SaeTs",
+    "SaeTsPinv",
+    "SaeTsRotation",
+    "Sampling",
+    "Scale",
     "Scope",
+    "Scorer",
     "Source",
     "Spec",
     "Split",
@@ -97,6 +149,7 @@ __all__ = [
     "Turn",
     "Variant",
     "VectorFile",
+    "Words",
     "takes_letter_out",
     "with_terms",
 ]
@@ -107,6 +160,10 @@ KINDS: dict[str, Any] = {
     "methods": Method,
     "models": Model,
     "text_sets": TextSet,
+    "prompt_sets": PromptSet,
+    "scorers": Scorer,
+    "saes": Sae,
+    "approximators": Approximator,
     "experiments": Experiment,
 }
 """Folder name of each kind of spec, and its class."""

@@ -32,6 +32,7 @@ HEAVY = (
     "pandas",
     "pyarrow.compute",
     "pyarrow.parquet",
+    "sae_lens",
     "safetensors.torch",
     "scipy.linalg",
     "scipy.special",

@@ -24,6 +24,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "vector_fit": ("vector_id", "dataset_id", "split", "variant_id"),
     "vector_layer": ("vector_id", "layer"),
     "vector_direction": ("vector_id", "layer"),
+    "vector_feature": ("vector_id", "layer", "feature"),
     "evaluation": ("evaluation_id",),
     "baseline": ("evaluation_id", "item_id"),
     "refused": ("evaluation_id", "item_id"),
@@ -39,10 +40,16 @@ KEYS: dict[str, tuple[str, ...]] = {
     "prompt_set_prompt": ("prompt_set_id", "row"),
     "rollout": ("rollout_id",),
     "sae": ("sae_id",),
-    "sae_check": ("sae_id", "model_id", "layer"),
-    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "feature"),
+    "sae_check": ("sae_id", "model_id", "layer", "text_set_id"),
+    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream"),
+    "rise_multiplier": ("evaluation_id", "vector_id", "operator", "layer", "rule", "target"),
     "scorer": ("scorer_id",),
+    "scorer_concept": ("scorer_id", "dataset_id"),
     "score": ("rollout_id", "scorer_id"),
+    "approximator": ("approximator_id",),
+    "approximator_feature": ("approximator_id", "feature"),
+    "feature_cause": ("approximator_id", "feature", "rank"),
+    "feature_neighbour": ("sae_id", "feature", "rank"),
     "cell": ("run_id", "layer", "multiplier", "split", "block"),
     "experiment_run": ("experiment",),
     "verification": ("run_id", "item_id", "layer", "multiplier"),
@@ -53,8 +60,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 FIRST_WINS = frozenset(
     """
     variant item dataset_item dataset_text name vector vector_fit vector_layer vector_direction
+    vector_feature
     evaluation baseline run text text_set_text text_baseline
-    prompt prompt_set_prompt rollout scorer
+    prompt prompt_set_prompt rollout rise_multiplier scorer scorer_concept
     """.split()
 )
 """Relations whose existing row stays; the rows of the others are replaced."""
@@ -62,8 +70,9 @@ FIRST_WINS = frozenset(
 GRAIN: dict[str, tuple[str, ...]] = {
     **KEYS,
     "experiment_run": ("experiment", "run_id", "split", "layer", "multiplier"),
+    "feature_effect": ("run_id", "layer", "multiplier", "sae_id", "stream", "feature"),
 }
-"""What no two rows of a relation share: the key, but for the one relation replaced in bulk."""
+"""What no two rows of a relation share: the key, but for the relations replaced in bulk."""
 
 
 @lru_cache(maxsize=1)

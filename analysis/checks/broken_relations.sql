@@ -36,6 +36,37 @@ named as (
     anti join text_set using (text_set_id)
     where text_set_id is not null
     union all
+    select 'evaluation', evaluation_id, 'prompt_set', prompt_set_id
+    from evaluation
+    anti join prompt_set using (prompt_set_id)
+    where prompt_set_id is not null
+    union all
+    select distinct
+        'prompt_set_prompt', prompt_set_prompt.prompt_set_id, 'prompt', prompt_set_prompt.prompt_id
+    from prompt_set_prompt
+    anti join prompt using (prompt_id)
+    union all
+    select distinct 'rollout', rollout.evaluation_id, 'evaluation', rollout.evaluation_id
+    from rollout
+    anti join evaluation using (evaluation_id)
+    union all
+    select distinct 'rollout', rollout.run_id, 'run', rollout.run_id
+    from rollout
+    anti join run using (run_id)
+    where rollout.run_id is not null
+    union all
+    select distinct 'rollout', rollout.rollout_id, 'prompt', rollout.prompt_id
+    from rollout
+    anti join prompt using (prompt_id)
+    union all
+    select distinct 'feature_effect', feature_effect.run_id, 'run', feature_effect.run_id
+    from feature_effect
+    anti join run using (run_id)
+    union all
+    select 'rise_multiplier', vector_id, 'vector', vector_id
+    from rise_multiplier
+    anti join vector using (vector_id)
+    union all
     select distinct 'text_set_text', text_set_text.text_set_id, 'text', text_set_text.text_id
     from text_set_text
     anti join text using (text_id)
@@ -99,6 +130,27 @@ named as (
     select distinct 'verification', run_id, 'execution', execution_id
     from verification
     anti join execution using (execution_id)
+    union all
+    select 'approximator', approximator_id, 'model', model_id
+    from approximator
+    anti join model using (model_id)
+    union all
+    select 'approximator', approximator_id, 'sae', sae_id
+    from approximator
+    anti join sae using (sae_id)
+    union all
+    select distinct
+        'approximator_feature', approximator_id, 'approximator', approximator_id
+    from approximator_feature
+    anti join approximator using (approximator_id)
+    union all
+    select distinct 'feature_cause', approximator_id, 'approximator', approximator_id
+    from feature_cause
+    anti join approximator using (approximator_id)
+    union all
+    select distinct 'feature_neighbour', sae_id, 'sae', sae_id
+    from feature_neighbour
+    anti join sae using (sae_id)
     union all
     select distinct 'refused', evaluation_id, 'evaluation', evaluation_id
     from refused

@@ -35,6 +35,11 @@ measured as (
     select run_id, layer, multiplier, 'text', count(*)
     from damage
     group by run_id, layer, multiplier
+    union all
+    select run_id, layer, multiplier, 'rollout', count(*)
+    from rollout
+    where run_id is not null
+    group by run_id, layer, multiplier
 ),
 
 compared as (

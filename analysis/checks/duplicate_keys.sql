@@ -173,6 +173,74 @@ repeated as (
     group by all
     having copies > 1
     union all
+    select 'prompt_set' as relation, prompt_set_id as key, count(*) as copies
+    from prompt_set
+    group by all
+    having copies > 1
+    union all
+    select 'prompt' as relation, prompt_id as key, count(*) as copies
+    from prompt
+    group by all
+    having copies > 1
+    union all
+    select
+        'prompt_set_prompt' as relation,
+        concat_ws(' / ', prompt_set_id, "row") as key,
+        count(*) as copies
+    from prompt_set_prompt
+    group by all
+    having copies > 1
+    union all
+    select 'rollout' as relation, rollout_id as key, count(*) as copies
+    from rollout
+    group by all
+    having copies > 1
+    union all
+    select
+        'feature_effect' as relation,
+        concat_ws(' / ', run_id, layer, multiplier, sae_id, stream, feature) as key,
+        count(*) as copies
+    from feature_effect
+    group by all
+    having copies > 1
+    union all
+    select
+        'rise_multiplier' as relation,
+        concat_ws(' / ', evaluation_id, vector_id, operator, layer, rule, target) as key,
+        count(*) as copies
+    from rise_multiplier
+    group by all
+    having copies > 1
+    union all
+    select 'approximator' as relation, approximator_id as key, count(*) as copies
+    from approximator
+    group by all
+    having copies > 1
+    union all
+    select
+        'approximator_feature' as relation,
+        concat_ws(' / ', approximator_id, feature) as key,
+        count(*) as copies
+    from approximator_feature
+    group by all
+    having copies > 1
+    union all
+    select
+        'feature_cause' as relation,
+        concat_ws(' / ', approximator_id, feature, rank) as key,
+        count(*) as copies
+    from feature_cause
+    group by all
+    having copies > 1
+    union all
+    select
+        'feature_neighbour' as relation,
+        concat_ws(' / ', sae_id, feature, rank) as key,
+        count(*) as copies
+    from feature_neighbour
+    group by all
+    having copies > 1
+    union all
     select 'execution' as relation, execution_id as key, count(*) as copies
     from execution
     group by all

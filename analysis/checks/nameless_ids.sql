@@ -2,7 +2,7 @@
 -- grain: kind, id
 -- source: DESIGN 6: `name` holds every name by which an id was asked for
 -- columns:
---   kind     model, concept, variant or method
+--   kind     what kind of thing the id is
 --   id       the id
 --   name     the name that stands for nothing, null where a name is lacking
 --   lacking  row or name
@@ -23,6 +23,15 @@ bearer as (
     union all
     select 'text_set', text_set_id
     from text_set
+    union all
+    select 'prompt_set', prompt_set_id
+    from prompt_set
+    union all
+    select 'scorer', scorer_id
+    from scorer
+    union all
+    select 'approximator', approximator_id
+    from approximator
 ),
 
 judged as (

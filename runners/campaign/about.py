@@ -10,6 +10,7 @@ from runners.campaign.prepare import planted_rows, refused_rows
 from runners.campaign.texts_bench import TextsBench
 from runners.campaign.texts_rows import texts_rows
 from runners.damage.rows import about_texts
+from runners.rollouts.rows import about_rollouts
 from warehouse.relations import GRAIN, arrow_table
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from runners.campaign.asked import Unit
     from runners.campaign.campaign import Campaign
     from runners.damage.asked import TextUnit
+    from runners.rollouts.asked import RolloutUnit
 
 
 def about(
@@ -25,8 +27,9 @@ def about(
     units: Sequence[Unit],
     unfit: Mapping[tuple[str, str], Mapping[str, str]],
     texts: Sequence[TextUnit] = (),
+    rollouts: Sequence[RolloutUnit] = (),
 ) -> dict[str, pa.Table]:
-    """Return the dimension rows of some units and text sets, relation by relation."""
+    """Return the dimension rows of some units, text sets and prompt sets, relation by relation."""
     loaded = campaign.loaded
     found: dict[str, list[dict[str, Any]]] = {
         "model": [loaded.row],
@@ -63,8 +66,10 @@ def about(
         }
         for evaluation_id, (bench, variant) in evaluations.items()
     ]
-    for name, some in about_texts(texts).items():
-        found.setdefault(name, []).extend(some)
+    further = (about_texts(texts), about_rollouts(rollouts), campaign.saes.rows())
+    for group in further:
+        for name, some in group.items():
+            found.setdefault(name, []).extend(some)
     # Two names of one content are one dataset, and say the same of it: once is enough.
     once = {
         relation: {tuple(row[key] for key in GRAIN[relation]): row for row in some}

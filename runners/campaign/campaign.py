@@ -22,6 +22,7 @@ from specs import operators
 if TYPE_CHECKING:
     from runners.fitting.vectors import SteeringVector
     from runners.models.load import LoadedModel
+    from runners.saes.shelf import Saes
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
@@ -38,6 +39,7 @@ class Campaign:
     fitters: dict[str, Fitter]
     catalog: Catalog
     settings: Settings
+    saes: Saes
     _vectors: dict[FitKey, SteeringVector] = field(default_factory=dict)
     _choices: dict[Combination, Combination] = field(default_factory=dict)
     _chosen: dict[Combination, int] = field(default_factory=dict)

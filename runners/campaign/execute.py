@@ -18,6 +18,10 @@ from runners.campaign.step import Step, take_in
 from runners.console import say
 from runners.damage.asked import text_units, tokenised_texts
 from runners.damage.step import DamageStep, foreseen
+from runners.rollouts.asked import rollout_units, tokenised_prompts
+from runners.rollouts.plan import foreseen_rollouts
+from runners.scoring import ready
+from runners.scoring.step import ScoringStep
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -130,8 +134,14 @@ def _run_campaign(
     campaign: Campaign, executor: Executor, budgets: Budgets, options: Options, outcome: Outcome
 ) -> None:
     """Do all steps of one model."""
+    from runners.rollouts.step import RolloutStep
+
     unfit = prepare.unfit(campaign)
     tokenised_texts(campaign)  # refuses, before work starts, what the model cannot read
+    tokenised_prompts(campaign)
+    scorers = ready.specs_of(campaign.experiment, campaign.catalog)
+    for line in ready.fetch(scorers, campaign.settings):
+        say(line)
     outcome.asks_questions = bool(campaign.asking)
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
@@ -139,18 +149,22 @@ def _run_campaign(
     units = swept = campaign.first_step()
     chosen: dict[str, Choice] = {}
     texts = [] if campaign.chooses else text_units(campaign, units)
+    rolled = [] if campaign.chooses else rollout_units(campaign, units, options.dry_run)
     name = "choosing layers on validation" if campaign.chooses else "sweep"
-    step.do(name, units, outcome, not campaign.chooses, texts)
+    step.do(name, units, outcome, not campaign.chooses, texts, rolled)
     if campaign.chooses and not options.dry_run:
         chosen = choice.best(campaign)
         units = campaign.second_step({run: best.layer for run, best in chosen.items()})
         swept, texts = [*swept, *units], text_units(campaign, units)
-        step.do("reported sweep with nulls", units, outcome, True, texts)
+        rolled = rollout_units(campaign, units)
+        step.do("reported sweep with nulls", units, outcome, True, texts, rolled)
     elif campaign.chooses:
         say("the reported sweep is planned once the layers are chosen")
-        for line in foreseen(campaign, units):
+        for line in [*foreseen(campaign, units), *foreseen_rollouts(campaign, units)]:
             say(line)
     DamageStep(campaign, budgets, options, execution).do(texts, outcome)
+    RolloutStep(campaign, budgets, options, execution).do(rolled, outcome)
+    ScoringStep(campaign, options, execution).do(outcome)
     if options.dry_run:
         return
     if options.verify and units:

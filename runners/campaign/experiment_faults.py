@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from runners.approximator import faults as approximator_faults
 from runners.campaign.texts_faults import chosen_by_questions, texts_faults
+from runners.saes import faults as sae_faults
+from runners.scoring.ready import concept_faults
 from specs import operators
 from specs.faults import Refused
 from specs.schema import (
@@ -41,10 +44,15 @@ def faults(
         *_no_letters(experiment, asked, catalog),
         *_plugins(experiment, asked, catalog, settings),
         *_text_sets(experiment, catalog),
+        *_rollouts(experiment, catalog),
+        *concept_faults(experiment, asked, catalog, settings),
     ]
     for model in dict.fromkeys(c.model for c in asked):
         methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
-        found += _layers(experiment, catalog.get("models", model), methods, catalog, settings)
+        spec = catalog.get("models", model)
+        found += _layers(experiment, spec, methods, catalog, settings)
+        found += sae_faults.experiment_faults(experiment, spec, methods, catalog)
+        found += approximator_faults.experiment_faults(experiment, spec, methods, catalog)
     return found
 
 
@@ -115,6 +123,22 @@ def _text_sets(experiment: Experiment, catalog: Catalog) -> list[str]:
     try:
         names = catalog.resolve("text_sets", experiment.text_sets)
         return text_set_faults([catalog.get("text_sets", name) for name in names])
+    except Refused as refused:
+        return [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
+
+
+def _rollouts(experiment: Experiment, catalog: Catalog) -> list[str]:
+    """Return what the rollouts name and nothing bears, and a text set that cannot be read."""
+    from builders.text_sets import text_set_faults
+
+    asked = experiment.rollouts
+    if asked is None:
+        return []
+    try:
+        catalog.resolve("prompt_sets", asked.prompt_sets)
+        catalog.resolve("saes", asked.saes)
+        read = [catalog.get("text_sets", asked.rise.text_set)] if asked.rise else []
+        return text_set_faults(read)
     except Refused as refused:
         return [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
 

@@ -49,6 +49,18 @@ def text_evaluation_id(model_id: str, text_set_id: str, parameters: dict[str, An
     )
 
 
+def rollout_evaluation_id(model_id: str, prompt_set_id: str, parameters: dict[str, Any]) -> str:
+    """Return the id of continuing a prompt set by one model, sampled so."""
+    return identity(
+        "evaluation",
+        model_id=model_id,
+        prompt_set_id=prompt_set_id,
+        variant_id=None,
+        score="rollout",
+        parameters=parameters,
+    )
+
+
 def vector_id(
     model_id: str,
     method: str,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from warehouse.staged import is_running
 
-FOLDERS = ("vectors", "activations")
+FOLDERS = ("vectors", "activations", "effects", "saes", "approximators")
 """Where files are written under a temporary name first; `staged` looks after its own."""
 
 
@@ -21,9 +22,12 @@ def remove_leftovers(home: Path) -> list[Path]:
     found = [
         file
         for folder in FOLDERS
-        for file in (home / folder).glob("*.tmp")
+        for file in (home / folder).rglob("*.tmp")
         if (process := file.name.split(".")[-2]).isdigit() and not is_running(int(process))
     ]
     for file in found:
-        file.unlink(missing_ok=True)
+        if file.is_dir():
+            shutil.rmtree(file, ignore_errors=True)
+        else:
+            file.unlink(missing_ok=True)
     return found

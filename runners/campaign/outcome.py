@@ -34,10 +34,16 @@ class Outcome:
     fitted: int = 0
     damages: int = 0
     """Damages of a text, at a layer and multiplier of a run."""
+    rollouts: int = 0
+    """Sampled, unsteered ones included."""
     asks_questions: bool = True
     """Whether there are logit differences; of concepts of kind texts alone there are none."""
     asked: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     """Rows of `experiment_run` so far."""
+    scored: int = 0
+    """Scores of a rollout by a scorer."""
+    unfinished: list[str] = field(default_factory=list)
+    """What could not be done though all else was: a line each, with the remedy."""
     found: list[str] = field(default_factory=list)
     """What the user should read at the end, a line each."""
     model_ids: list[str] = field(default_factory=list)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from builders.dataset import BuiltDataset
 from builders.layout import TEXTS
 from builders.texts_dataset import BuiltTexts
+from runners.approximator.measuring import ByRollouts
+from runners.approximator.shelf import Approximators
 from runners.campaign import experiment_faults
 from runners.campaign.bench import Bench
 from runners.campaign.campaign import Campaign
@@ -21,6 +23,8 @@ from runners.fitting.norms import BASE
 from runners.fitting.shelf import Shelf
 from runners.methods.plugins import Plugins
 from runners.prompts.encoding import tokenizer_sha256
+from runners.rollouts.saes import read_by
+from runners.saes.shelf import Saes, named_by
 from specs.faults import Refused
 from specs.schema import FittedMethod, TextsConcept
 
@@ -92,6 +96,8 @@ def campaign(
             benches[name] = of_questions[name] = Bench(loaded, concept, dataset, variants)
     provenance = _provenance(loaded)
     shelf, plugins = Shelf(), Plugins(settings.plugins)
+    saes = Saes(catalog, settings, loaded, plan_only)
+    approximators = Approximators(saes, ByRollouts(saes))
     fitters = {
         name: Fitter(
             bench,
@@ -103,15 +109,22 @@ def campaign(
             keep_activations,
             shelf,
             plugins,
+            saes,
+            approximators,
         )
         for name, bench in benches.items()
     }
-    found = Campaign(experiment, list(asked), loaded, of_questions, fitters, catalog, settings)
+    found = Campaign(
+        experiment, list(asked), loaded, of_questions, fitters, catalog, settings, saes
+    )
     _ = found.layers
     methods = list(dict.fromkeys(c.method for c in asked))
     sizes = loaded.n_layers, loaded.d_model
     if wrong := experiment_faults.file_faults(experiment, methods, catalog, *sizes):
         raise Refused(*wrong)
+    of_methods = named_by((catalog.get("methods", method) for method in methods), catalog)
+    for name in dict.fromkeys([*of_methods, *read_by(experiment, catalog)]):
+        saes.get(name)  # refuses, before anything is measured, what does not fit the model
     return found
 
 

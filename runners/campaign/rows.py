@@ -29,6 +29,7 @@ AUDITED = (
 OF_ITEM = """
 item_id question_id question options symbols positive_option option_order positive_answer
 """.split()
+OF_VECTOR = "vector vector_fit vector_layer vector_direction vector_feature name".split()
 OF_PLACE = ["row", "item_id", "split", "source_row", "label_confidence"]
 """Columns of config `items` that are columns of `item`, and of `dataset_item`."""
 
@@ -125,10 +126,8 @@ def item_tables(datasets: Iterable[BuiltDataset]) -> dict[str, pa.Table]:
 
 
 def vector_rows(vectors: Iterable[SteeringVector]) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of vector, vector_fit, vector_layer, vector_direction and name."""
-    rows: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("vector", "vector_fit", "vector_layer", "vector_direction", "name")
-    }
+    """Return the rows of vector and of the relations that say more of it, and its names."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in OF_VECTOR}
     seen: dict[str, set[int]] = {}
     for vector in vectors:
         rows["name"].append({"kind": "method", "id": vector.vector_id, "name": vector.name})
@@ -139,6 +138,10 @@ def vector_rows(vectors: Iterable[SteeringVector]) -> dict[str, list[dict[str, A
             direction = vector.directions[layer].tolist()
             rows["vector_layer"].append({**key, **_of_layer(vector, layer)})
             rows["vector_direction"].append({**key, "direction": direction})
+            rows["vector_feature"] += [
+                {**key, "sae_id": vector.parameters["sae_id"], **each._asdict()}
+                for each in vector.features.get(layer, ())
+            ]
         layers.update(vector.directions)
         if not fresh:
             continue

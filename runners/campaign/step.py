@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runners.campaign.outcome import Options, Outcome
     from runners.campaign.work import Block
     from runners.damage.asked import TextUnit
+    from runners.rollouts.asked import RolloutUnit
     from specs.settings import Settings
 
 
@@ -43,8 +44,12 @@ class Step:
         outcome: Outcome,
         whole_plan: bool,
         texts: Sequence[TextUnit] = (),
+        rollouts: Sequence[RolloutUnit] = (),
     ) -> None:
-        """Plan, measure and ingest one step; `texts` are asked for with it, and measured later."""
+        """Plan, measure and ingest one step.
+
+        `texts` and `rollouts` are asked for with it, and measured later.
+        """
         settings = self.campaign.settings
         done = work.done(settings.home, units)
         todo = work.blocks(units, done)
@@ -58,11 +63,11 @@ class Step:
             return
         experiment = self.campaign.experiment.name
         asked = (
-            wanted.whole(self.campaign, units, texts, outcome)
+            wanted.whole(self.campaign, units, [*texts, *rollouts], outcome)
             if whole_plan
             else wanted.first(experiment, settings.home, units)
         )
-        self._stage_plan(units, texts, asked, bool(todo))
+        self._stage_plan(units, texts, rollouts, asked, bool(todo))
         with bar(sum(len(block.items) for block in todo)) as progress:
             for result in self.executor.measure(todo, progress.label):
                 stored = done.baselines.get(result.block.unit.evaluation_id, {})
@@ -153,6 +158,7 @@ class Step:
         self,
         units: Sequence[Unit],
         texts: Sequence[TextUnit],
+        rollouts: Sequence[RolloutUnit],
         asked: list[dict[str, Any]],
         works: bool,
     ) -> None:
@@ -166,7 +172,7 @@ class Step:
         from warehouse.staged import stage
 
         home = self.campaign.settings.home
-        relations = about(self.campaign, units, self.unfit, texts)
+        relations = about(self.campaign, units, self.unfit, texts, rollouts)
         if asked:
             relations["experiment_run"] = arrow_table("experiment_run", asked)
         if works or is_new(home, relations):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from runners.campaign.campaign import Campaign
     from runners.campaign.outcome import Outcome
     from runners.damage.asked import TextUnit
+    from runners.rollouts.asked import RolloutUnit
 
 
 def first(experiment: str, home: Path, units: Sequence[Unit]) -> list[dict[str, Any]]:
@@ -26,7 +27,10 @@ def first(experiment: str, home: Path, units: Sequence[Unit]) -> list[dict[str, 
 
 
 def whole(
-    campaign: Campaign, units: Sequence[Unit], texts: Sequence[TextUnit], outcome: Outcome
+    campaign: Campaign,
+    units: Sequence[Unit],
+    texts: Sequence[TextUnit | RolloutUnit],
+    outcome: Outcome,
 ) -> list[dict[str, Any]]:
     """Return all that the experiment asks, its other models included: it is replaced whole.
 

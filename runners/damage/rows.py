@@ -13,6 +13,7 @@ from specs.identity import canonical_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from builders.text_sets import ReadTextSet
     from runners.damage.asked import TextUnit
     from runners.damage.sweep import Damages
     from runners.engine.measure import Cell
@@ -25,28 +26,13 @@ def about_texts(units: Sequence[TextUnit]) -> dict[str, list[dict[str, Any]]]:
         key: [] for key in ("text_set", "text", "text_set_text", "name", "evaluation", "run")
     }
     for unit in units:
-        read = unit.tokenised.read
-        set_id, spec = read.text_set_id, read.spec
-        rows["text_set"].append(
-            {
-                "text_set_id": set_id,
-                "n_texts": len(read.texts),
-                "language": spec.language,
-                "licence": spec.licence,
-                "citation": spec.citation,
-            }
-        )
-        rows["text"] += [{"text_id": key, "text": text} for key, text in read.texts.items()]
-        rows["text_set_text"] += [
-            {"text_set_id": set_id, "row": row, "text_id": key}
-            for row, key in enumerate(read.texts)
-        ]
-        rows["name"].append({"kind": "text_set", "id": set_id, "name": spec.name})
+        for relation, some in text_set_rows(unit.tokenised.read).items():
+            rows[relation] += some
         rows["evaluation"].append(
             {
                 "evaluation_id": unit.evaluation_id,
                 "model_id": unit.loaded.model_id,
-                "text_set_id": set_id,
+                "text_set_id": unit.tokenised.read.text_set_id,
                 "score": "next_token",
                 "parameters": canonical_json(unit.tokenised.parameters),
             }
@@ -54,6 +40,27 @@ def about_texts(units: Sequence[TextUnit]) -> dict[str, list[dict[str, Any]]]:
         runs = {one.run.run_id: one.run for one in unit.asked}
         rows["run"] += [run_row(run) for run in runs.values()]
     return rows
+
+
+def text_set_rows(read: ReadTextSet) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a text set and its texts, and its name."""
+    set_id, spec = read.text_set_id, read.spec
+    about = {
+        "text_set_id": set_id,
+        "n_texts": len(read.texts),
+        "language": spec.language,
+        "licence": spec.licence,
+        "citation": spec.citation,
+    }
+    return {
+        "text_set": [about],
+        "text": [{"text_id": key, "text": text} for key, text in read.texts.items()],
+        "text_set_text": [
+            {"text_set_id": set_id, "row": row, "text_id": key}
+            for row, key in enumerate(read.texts)
+        ],
+        "name": [{"kind": "text_set", "id": set_id, "name": spec.name}],
+    }
 
 
 def damage_table(

@@ -98,7 +98,8 @@ class Estimator:
     @property
     def is_slow(self) -> bool:
         """Whether a fit takes seconds at the size of real models."""
-        return self.function is logistic_probe or any(term.fit.is_slow for term in self.terms)
+        own = self.function is logistic_probe or getattr(self.function, "is_slow", False)
+        return own or any(term.fit.is_slow for term in self.terms)
 
     def settled(self, pairs: Pairs | Texts) -> Estimator:
         """Return this estimator with what only the whole of the training pairs decides.

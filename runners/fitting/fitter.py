@@ -10,10 +10,12 @@ from runners.campaign.bench import Bench
 from runners.campaign.budgets import Budgets
 from runners.campaign.texts_bench import TextsBench
 from runners.fitting import vectors
+from runners.fitting.aimed_vectors import aimed_vector
 from runners.fitting.estimator import Estimator, parameters
 from runners.fitting.layerwise import fit_layers
 from runners.fitting.norms import BASE, default_norm, factors
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
+from runners.fitting.sae_vectors import decoder_vector, layers_of, named_by_id, sae_fit
 from runners.fitting.shelf import Place, Shelf
 from runners.fitting.texts_training import TextsReader
 from runners.fitting.training import Training, TrainingReader, fit_of
@@ -22,11 +24,14 @@ from runners.methods.plugins import Plugins
 from runners.methods.vector_file import content_sha256, read_vectors, refuse_another_model
 from specs.faults import Refused
 from specs.schema import (
+    AimedMethod,
     FittedMethod,
     LabelShuffled,
     MeanDifference,
     Optimised,
     Random,
+    SaeDecoder,
+    SaeFitted,
     VectorFile,
     takes_letter_out,
 )
@@ -35,8 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from runners.approximator.shelf import Approximators
     from runners.campaign.ids import Fit
     from runners.fitting.derived import Draw
+    from runners.saes.shelf import Saes
     from specs.schema import Method, Read
 
 BASE_READ: Read = "answer_token"
@@ -65,6 +72,10 @@ class Fitter:
     keep_activations: bool = False
     shelf: Shelf = field(default_factory=Shelf)
     plugins: Plugins = field(default_factory=Plugins)
+    saes: Saes | None = None
+    """What methods take features of; null where no method can ask for any."""
+    approximators: Approximators | None = None
+    """What methods aim by; null likewise."""
     _made: dict[str, SteeringVector] = field(default_factory=dict)
     _how: dict[str, Fitted] = field(default_factory=dict)
     n_fitted: int = 0
@@ -87,6 +98,10 @@ class Fitter:
         """
         if isinstance(method, VectorFile):
             return self._from_file(method, norm)
+        if isinstance(method, SaeDecoder):
+            return decoder_vector(self, method, norm)
+        if isinstance(method, AimedMethod):
+            return aimed_vector(self, method, norm)
         if isinstance(method, Random | LabelShuffled):
             raise Refused(
                 f"method {method.name}: a null rides along with a fitted vector; ask for it under "
@@ -168,17 +183,20 @@ class Fitter:
         how = self._how[recipe.vector_id] = Fitted(method, tuple(fits))
         if self.keep_activations and not self.plan_only:
             self.trainings(how)
-        saved = self._saved(recipe, method.name)
+        saved = self.saved(recipe, method.name)
         if saved:
             return saved
         if self.plan_only:
-            return planned_vector(recipe, method.name, range(self.bench.loaded.n_layers))
-        return self._save(recipe, method.name, fit_layers(self, how, wanted, base))
+            return planned_vector(recipe, method.name, layers_of(self, method))
+        return self.save(recipe, method.name, fit_layers(self, how, wanted, base))
 
     def _parameters(self, method: FittedMethod) -> dict[str, Any]:
         """Return what of a method's spec decides its vectors, as their ids hash it."""
+        found = parameters(method, self.plugins)
+        if isinstance(method, SaeFitted):
+            return named_by_id(self, method, found)
         if not isinstance(method, Optimised):
-            return parameters(method, self.plugins)
+            return found
         from runners.fitting.optimising import optimised_parameters
 
         return optimised_parameters(self, method)
@@ -221,9 +239,11 @@ class Fitter:
 
     def estimator(self, how: Fitted) -> Estimator:
         """Return what fits a method's vectors; a plugin's code is run here."""
+        if isinstance(how.method, SaeFitted):
+            return Estimator(sae_fit(self, how.method))
         return Estimator.of(how.method, self.plugins)
 
-    def _saved(self, recipe: Recipe, name: str) -> SteeringVector | None:
+    def saved(self, recipe: Recipe, name: str) -> SteeringVector | None:
         """Return a vector made before, here or in an earlier run, under the name asked for now."""
         loaded, identity = self.bench.loaded, recipe.vector_id
         found = self._made.get(identity) or vectors.load(
@@ -233,7 +253,7 @@ class Fitter:
             self._made[identity] = found = replace(found, name=name)
         return found
 
-    def _save(self, recipe: Recipe, name: str, layers: Mapping[int, AtLayer]) -> SteeringVector:
+    def save(self, recipe: Recipe, name: str, layers: Mapping[int, AtLayer]) -> SteeringVector:
         """Make a fitted vector and write its file."""
         vector = steering_vector(recipe, name, layers)
         vectors.save(self.home, vector, self.provenance)
@@ -274,9 +294,9 @@ class Fitter:
             wanted,
             base.vector_id if base else None,
         )
-        saved = self._saved(recipe, method.name)
+        saved = self.saved(recipe, method.name)
         if saved:
             return saved
         factor = factors(raw, wanted, base, {})
         layers = {layer: AtLayer(vector, factor[layer]) for layer, vector in raw.items()}
-        return self._save(recipe, method.name, layers)
+        return self.save(recipe, method.name, layers)

@@ -10,10 +10,11 @@ from runners.fitting.around_texts import around_texts
 from runners.fitting.geometry import geometry
 from runners.fitting.norms import factors
 from runners.fitting.recipes import AtLayer
+from runners.fitting.sae_vectors import chosen, layers_of, sae_fit
 from runners.fitting.stability import stability
 from runners.fitting.training import joined
 from runners.methods.texts import Texts
-from specs.schema import Optimised
+from specs.schema import Optimised, SaeFitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,15 +39,19 @@ def fit_layers(
     questions = [question for training in trainings for question in training.questions]
     lengths = np.average([t.residual_norm for t in trainings], axis=0, weights=items)
     residual_norm = dict(enumerate(lengths.tolist()))
-    raw, around = {}, {}
-    for layer in range(fitter.bench.loaded.n_layers):
+    raw, around, features = {}, {}, {}
+    for layer in layers_of(fitter, how.method):
         pairs = joined(trainings, layer)
         fit = estimator.settled(pairs) if estimator else None
         raw[layer] = fit(pairs) if fit else sought[layer]
+        if isinstance(how.method, SaeFitted):
+            features[layer] = chosen(sae_fit(fitter, how.method), pairs)
         around[layer] = _around(pairs, questions, raw[layer], fit)
     factor = factors(raw, norm, base, residual_norm)
     return {
-        layer: AtLayer(raw[layer], factor[layer], residual_norm[layer], around[layer])
+        layer: AtLayer(
+            raw[layer], factor[layer], residual_norm[layer], around[layer], features.get(layer, ())
+        )
         for layer in raw
     }
 

@@ -14,6 +14,8 @@ from runners.fitting.vectors import SteeringVector
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from runners.saes.features import Chosen
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -49,6 +51,8 @@ class AtLayer:
     """Mean length of the activations it was fitted on."""
     geometry: Mapping[str, float] = field(default_factory=dict)
     """Columns of `vector_layer` about the training differences."""
+    features: tuple[Chosen, ...] = ()
+    """The features of an autoencoder whose decoder rows the raw vector is the sum of."""
 
 
 def steering_vector(
@@ -71,6 +75,7 @@ def steering_vector(
         factor={layer: at.factor for layer, at in layers.items()},
         residual_norm={layer: norm for layer, norm in norms.items() if norm is not None},
         geometry={layer: at.geometry for layer, at in layers.items() if at.geometry},
+        features={layer: at.features for layer, at in layers.items() if at.features},
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runners.campaign.ids import Fit
 from runners.campaign.leftovers import temporary
+from runners.saes.features import Chosen
 from specs.faults import Refused
 from specs.identity import canonical_json
 
@@ -58,6 +59,8 @@ class SteeringVector:
     """layer -> columns of `vector_layer` about the training differences."""
     combination: str | None = None
     """`mean`: of the vectors of several fits."""
+    features: Mapping[int, tuple[Chosen, ...]] = field(default_factory=dict)
+    """layer -> the features whose decoder rows the raw vector is the sum of; else empty."""
 
     def degenerate(self, layer: int) -> bool:
         """Whether the raw vector is too short against the residual stream to mean a direction."""
@@ -158,6 +161,8 @@ def _description(vector: SteeringVector) -> dict[str, Any]:
         name: {str(layer): value for layer, value in getattr(vector, name).items()}
         for name in ("raw_length", "factor", "residual_norm", "geometry")
     }
+    if vector.features:
+        by_layer["features"] = {str(layer): some for layer, some in vector.features.items()}
     return {**plain, **by_layer, "fits": [list(fit) for fit in vector.fits]}
 
 
@@ -168,4 +173,8 @@ def _restore(description: dict[str, Any], tensors: dict[int, torch.Tensor]) -> S
         for name in ("raw_length", "factor", "residual_norm", "geometry")
     }
     fits = tuple(Fit(*fit) for fit in description.pop("fits"))
+    by_layer["features"] = {
+        int(layer): tuple(Chosen(*each) for each in some)
+        for layer, some in description.pop("features", {}).items()
+    }
     return SteeringVector(**description, **by_layer, fits=fits, directions=tensors)

@@ -1,1 +1,1 @@
-"""Sparse autoencoders: loading, checks against a model, and what methods and rollouts ask of them."""
+"""Sparse autoencoders: loading, checks against a model, what methods and rollouts ask of them."""

@@ -131,14 +131,15 @@ def test_a_tag_cannot_be_told_while_a_file_is_faulty(mine: Path) -> None:
 
 LAYOUT = (
     "--specs takes a folder that holds at least one of "
-    "concepts/, variants/, methods/, models/, text_sets/, experiments/, such as {}/concepts/my-concept.yaml"
+    "concepts/, variants/, methods/, models/, text_sets/, prompt_sets/, scorers/, saes/, "
+    "approximators/, experiments/, such as {}/concepts/my-concept.yaml"
 )
 
 
 def test_a_specs_folder_that_is_none(here: Path) -> None:
     (here / "file").touch()
     (here / "empty").mkdir()
-    kinds = "concepts/, variants/, methods/, models/, text_sets/, experiments/"
+    kinds = LAYOUT.partition("at least one of ")[2].partition(", such as")[0]
     for name, problem in {
         "absent": "does not exist",
         "file": "is not a folder",

@@ -112,4 +112,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "include": [{"model": "a"}],
     },
     "text_sets": {"texts": ["a b", "c d"], "max_tokens": 9},
+    "prompt_sets": {"prompts": ["", "a b"], "copies": {"": 2}},
+    "scorers": {
+        "kind": "judge", "measures": "behaviour", "model": "m", "rubric": "{{ text }}", "scale": {},
+        "options": {"seed": 1}, "prices": {"read": 1.0, "written": 2.0},
+    },
+    "saes": {"source": {"folder": "x"}, "model": "a", "layer": 1},
+    "approximators": {
+        "model": "a", "layer": 1, "sae": "b", "inputs": {"sae": "c", "features": 5}, "scale": 2.0,
+        "prompt_set": "d", "fit": {"kind": "ridge"}, "held_out": 0.5,
+    },
 }  # fmt: skip

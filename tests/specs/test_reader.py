@@ -154,7 +154,8 @@ def test_not_a_choice_in_a_list(faults: Faults) -> None:
 def test_not_a_kind_of_method(faults: Faults) -> None:
     kinds = (
         "mean_difference, pca, logistic_probe, pca_centered, lda, lat, leace, mean_centred, "
-        "combined, optimised, plugin, random, label_shuffled or file"
+        "combined, optimised, sae_decoder, sae_difference, sae_output_score, plugin, random, "
+        "label_shuffled or file"
     )
     assert faults("methods", "kind: mean_diference\n") == [
         f"x.yaml:1:7: kind: found the text 'mean_diference'; should be {kinds}; "

@@ -61,18 +61,52 @@ comment on column sae.source is 'Release and id, or sha256 of a folder''s files'
 comment on column sae.architecture is 'Kind of sparse autoencoder: standard, jumprelu, topk, ...';
 comment on column sae.layer is '0-based decoder block whose output it was trained on';
 comment on table sae_check is
-'How well a sparse autoencoder fits the activations of a model. One row per sae_id, model_id, layer.';
+'How well a sparse autoencoder fits the activations of a model. One row per sae_id, model_id, layer, text_set_id.';
 comment on column sae_check.n_tokens is 'Tokens whose activations were reconstructed';
+comment on table vector_feature is
+'The features whose decoder rows a vector is the sum of. One row per vector_id, layer, feature.';
+comment on column vector_feature.coefficient is
+'What the decoder row is multiplied by in the sum, before the norm';
 comment on table feature_effect is
-'What steering does to features, those above the stated floor. One row per run_id, layer, multiplier, sae_id, feature.';
+'What steering does to features: effects above the stated floor, and the largest of all. One row per run_id, layer, multiplier, sae_id, stream, feature.';
 comment on column feature_effect.effect is 'steered_mean - unsteered_mean';
 comment on column feature_effect.standard_error is
 'Of the effect, from differences of rollouts with the same random stream; null for one rollout';
+comment on column rollout.layer is '0-based decoder block whose output is steered; null unsteered';
+comment on column rollout.multiplier is 'Factor on the vector; null unsteered';
+comment on table rise_multiplier is
+'Multiplier at which a vector, steered at every position, makes a text set cost so much. One row per evaluation_id, vector_id, operator, layer, rule, target.';
+comment on column rise_multiplier.cross_entropy is 'Of the text set without steering, mean over its tokens, nats';
+comment on column rise_multiplier.cross_entropy_rise is
+'At that multiplier, measured: mean over the tokens of the text set, nats';
 comment on table scorer is 'What rollouts are scored by. One row per scorer_id.';
 comment on column scorer.kind is 'Kind of scorer: words, classifier, judge, log_probability, ...';
 comment on column scorer.parameters is 'Parameters of the scorer as canonical JSON';
+comment on column scorer.measures is 'behaviour or coherence: which of the two factors its scores are';
+comment on table scorer_concept is
+'The concepts whose words or criterion a scorer reads. One row per scorer_id, dataset_id.';
+comment on column scorer_concept.dataset_id is 'Hash of the concept''s rows';
 comment on table score is 'What a scorer says of a rollout. One row per rollout_id, scorer_id.';
 comment on column score.score is 'The score, 0 to 1 unless the scorer says otherwise; null where it failed';
+comment on table approximator is
+'Linear maps from a unit steering vector to what it does to features, y = xM + b. One row per approximator_id.';
+comment on column approximator.layer is '0-based decoder block whose output is steered and read';
+comment on column approximator.sae_id is 'Autoencoder whose features are foretold';
+comment on column approximator.parameters is 'Parameters of fit, inputs and rollouts as canonical JSON';
+comment on column approximator.scale is 'Length of every vector; null where a rise was given';
+comment on column approximator.text_set_id is 'Texts whose cross-entropy may rise; null where a length was given';
+comment on table approximator_feature is
+'What an approximator has on each feature: its column of M, and sums over vectors that it has not seen. One row per approximator_id, feature.';
+comment on column approximator_feature.mean_effect is 'Mean measured effect over the held-out vectors';
+comment on table feature_cause is
+'Features whose decoder rows raise a feature most, as foretold. One row per approximator_id, feature, rank.';
+comment on column feature_cause.rank is '1 raises it most';
+comment on column feature_cause.effect is
+'Foretold rise of the feature''s mean activation when the cause''s unit decoder row is added, less bias';
+comment on table feature_neighbour is
+'Features whose decoder rows point nearly the same way. One row per sae_id, feature, rank.';
+comment on column feature_neighbour.rank is '1 is nearest';
+comment on column feature_neighbour.cosine is 'Cosine of the two decoder rows';
 comment on column run.parameters is 'Parameters of the operator as canonical JSON';
 comment on table measurement is
 'Steered answers, the facts that everything is computed from. One row per run_id, item_id, layer, multiplier.';

@@ -98,3 +98,36 @@ comment on column vector_geometry.layer is
 comment on view text_damage is
 'What steering at every position does to texts that are not about any concept, with everything known about the run. One row per run_id, layer, multiplier, text_id.';
 comment on column text_damage.layer is '0-based decoder block whose output is steered';
+comment on view rollout_card is
+'Every rollout with its opening and everything known about its vector; unsteered ones have multiplier 0 and no run. One row per rollout_id.';
+comment on column rollout_card.layer is '0-based decoder block whose output is steered; null unsteered';
+comment on column rollout_card.multiplier is 'Factor on the vector; 0 unsteered';
+comment on column rollout_card.prompt is 'The opening, which may be empty';
+comment on column rollout_card.text is 'The continuation as text, the opening not included';
+comment on column rollout_card.n_tokens is 'Tokens sampled, an end token included';
+comment on view rollout_score is
+'What scorers say of each rollout, with everything known about it; those without steering have multiplier 0 and no run. One row per rollout_id, scorer_id.';
+comment on column rollout_score.score is
+'0 to 1, 1 being the most of what the scorer measures; null where it failed';
+comment on column rollout_score.layer is '0-based decoder block whose output is steered; null unsteered';
+comment on column rollout_score.multiplier is 'Factor on the vector; 0 unsteered';
+comment on column rollout_score.prompt is 'The opening, which may be empty';
+comment on column rollout_score.text is 'The continuation as text, the opening not included';
+comment on column rollout_score.n_tokens is 'Tokens sampled, an end token included';
+comment on macro table rollouts_to_score is
+'The rollouts that an experiment asks for, with what a scorer has said of each.';
+comment on macro table asked_rollout_runs is 'The runs on prompt sets that an analysis is asked about.';
+comment on macro table run_scorers is 'The scorers that were asked of a run, with their concepts.';
+comment on macro table asked_scored_runs is
+'The runs that an analysis is asked about, by pair of scorers.';
+comment on macro table scored_pairs is 'Every asked rollout with both scores.';
+comment on macro table score_points is 'Means of both scores and their products, by multiplier.';
+comment on macro table missing_rollouts is 'Rollouts that were asked for and are not there.';
+comment on macro table best_scales is
+'The best multiplier of each run: of all rollouts, and of each half by the other.';
+comment on view feature_skill is
+'What an approximator says of each feature on vectors that it has not seen. One row per approximator_id, feature.';
+comment on column feature_skill.layer is '0-based decoder block whose output is steered and read';
+comment on column feature_skill.mean_effect is 'Mean measured effect over the held-out vectors';
+comment on column feature_skill.r2 is
+'1 - squared error / squared deviation over the held-out vectors; null where none of them moves the feature';

@@ -29,7 +29,8 @@ create table rollout (
     token_ids integer[] not null,
     n_tokens integer not null,
     logprob double not null check (isfinite(logprob)),
-    unsteered_logprob double not null check (isfinite(unsteered_logprob))
+    unsteered_logprob double not null check (isfinite(unsteered_logprob)),
+    margin double not null check (isfinite(margin))
 );
 create table sae (
     sae_id varchar not null,
@@ -43,15 +44,25 @@ create table sae_check (
     sae_id varchar not null,
     model_id varchar not null,
     layer smallint not null,
+    text_set_id varchar not null,
     n_tokens integer not null,
     explained_variance double not null,
     mean_active double not null
+);
+create table vector_feature (
+    vector_id varchar not null,
+    layer smallint not null check (layer >= 0),
+    sae_id varchar not null,
+    feature integer not null,
+    coefficient double not null check (isfinite(coefficient)),
+    output_score double
 );
 create table feature_effect (
     run_id varchar not null,
     layer smallint not null check (layer >= 0),
     multiplier double not null,
     sae_id varchar not null,
+    stream varchar not null,
     feature integer not null,
     steered_mean double not null,
     unsteered_mean double not null,
@@ -59,19 +70,36 @@ create table feature_effect (
     standard_error double,
     n_rollouts integer not null
 );
+create table rise_multiplier (
+    evaluation_id varchar not null,
+    vector_id varchar not null,
+    operator varchar not null,
+    layer smallint not null check (layer >= 0),
+    rule varchar not null,
+    target double not null,
+    multiplier double not null check (isfinite(multiplier)),
+    cross_entropy double not null,
+    cross_entropy_rise double not null
+);
 create table scorer (
     scorer_id varchar not null,
     kind varchar not null,
+    measures varchar not null check (measures in ('behaviour', 'coherence')),
     parameters varchar not null
+);
+create table scorer_concept (
+    scorer_id varchar not null,
+    dataset_id varchar not null
 );
 create table score (
     rollout_id varchar not null,
     scorer_id varchar not null,
-    score double,
+    score double check (isfinite(score)),
     failure varchar,
     answer varchar,
     attempts integer,
     tokens_read integer,
     tokens_written integer,
-    cost double
+    cost double,
+    execution_id varchar
 );

@@ -83,9 +83,33 @@ select 'feature effect without its run', count(*)
 from feature_effect
 anti join run using (run_id)
 union all
+select 'vector feature without its vector', count(*)
+from vector_feature
+anti join vector using (vector_id)
+union all
+select 'vector feature without its SAE', count(*)
+from vector_feature
+anti join sae using (sae_id)
+union all
+select 'SAE check without its SAE', count(*)
+from sae_check
+anti join sae using (sae_id)
+union all
+select 'SAE check without its text set', count(*)
+from sae_check
+anti join text_set using (text_set_id)
+union all
 select 'feature effect without its SAE', count(*)
 from feature_effect
 anti join sae using (sae_id)
+union all
+select 'rise multiplier without its vector', count(*)
+from rise_multiplier
+anti join vector using (vector_id)
+union all
+select 'rise multiplier without its evaluation', count(*)
+from rise_multiplier
+anti join evaluation using (evaluation_id)
 union all
 select 'score without its rollout', count(*)
 from score
@@ -93,4 +117,32 @@ anti join rollout using (rollout_id)
 union all
 select 'score without its scorer', count(*)
 from score
-anti join scorer using (scorer_id);
+anti join scorer using (scorer_id)
+union all
+select 'scored concept without its scorer', count(*)
+from scorer_concept
+anti join scorer using (scorer_id)
+union all
+select 'scored concept without its dataset', count(*)
+from scorer_concept
+anti join dataset using (dataset_id)
+union all
+select 'approximator without its model', count(*)
+from approximator
+anti join model using (model_id)
+union all
+select 'approximator without its SAE', count(*)
+from approximator
+anti join sae using (sae_id)
+union all
+select 'approximator feature without its approximator', count(*)
+from approximator_feature
+anti join approximator using (approximator_id)
+union all
+select 'feature cause without its approximator', count(*)
+from feature_cause
+anti join approximator using (approximator_id)
+union all
+select 'feature neighbour without its SAE', count(*)
+from feature_neighbour
+anti join sae using (sae_id);

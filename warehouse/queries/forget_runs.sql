@@ -56,8 +56,10 @@ where
         where made_of.part is not null
     );
 
+delete from rise_multiplier where vector_id in (select vector_id from lost_vector);
 delete from vector_fit where vector_id in (select vector_id from lost_vector);
 delete from vector_layer where vector_id in (select vector_id from lost_vector);
+delete from vector_feature where vector_id in (select vector_id from lost_vector);
 delete from vector_direction where vector_id in (select vector_id from lost_vector);
 delete from name
 where kind = 'method' and id in (select vector_id from lost_vector);

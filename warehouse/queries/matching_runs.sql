@@ -1,12 +1,15 @@
 -- What there is for the filters of an analysis (as in asked_runs), by role and split: how many runs,
 -- at which layers, and how many runs the filters match in all. Split and layers are null for runs of
--- which nothing is measured. Runs on texts count where `texts` is true.
+-- which nothing is measured. Runs on texts count where `texts` is
+-- true, those on openings never.
 with asked as (
     select run_id
     from asked_runs($experiment::varchar[], $model::varchar[], $concept::varchar[], $method::varchar[])
     inner join run using (run_id)
     inner join evaluation using (evaluation_id)
-    where $texts or evaluation.text_set_id is null
+    where
+        evaluation.prompt_set_id is null
+        and ($texts or evaluation.text_set_id is null)
 )
 
 select

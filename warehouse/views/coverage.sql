@@ -18,6 +18,12 @@ with steered as (
     select run_id, 'text', layer, multiplier, count(*)
     from damage
     group by run_id, layer, multiplier
+    union all
+    -- and so are the rollouts of a prompt set
+    select run_id, 'rollout', layer, multiplier, count(*)
+    from rollout
+    where run_id is not null
+    group by run_id, layer, multiplier
 ),
 
 unsteered as (

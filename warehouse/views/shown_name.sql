@@ -13,7 +13,7 @@ shared as (
     select name.kind, name.id
     from first_name as name
     left join variant on name.kind = 'variant' and variant.variant_id = name.id
-    where name.kind in ('model', 'concept', 'variant', 'text_set')
+    where name.kind in ('model', 'concept', 'variant', 'text_set', 'prompt_set')
     -- a variant has an id for every dataset
     qualify count(*) over (partition by name.kind, name.name, variant.dataset_id) > 1
 ),
@@ -24,6 +24,7 @@ evaluated as (
         evaluation.dataset_id,
         evaluation.variant_id,
         evaluation.text_set_id,
+        evaluation.prompt_set_id,
         bool_or(run.run_id in (select run_id from experiment_run)) as asked,
         max(execution.started_at) as measured_at
     from evaluation
@@ -35,6 +36,7 @@ evaluated as (
         or evaluation.dataset_id in (select id from shared)
         or evaluation.variant_id in (select id from shared)
         or evaluation.text_set_id in (select id from shared)
+        or evaluation.prompt_set_id in (select id from shared)
     group by all
 ),
 
@@ -46,6 +48,8 @@ used as (
     select 'variant' as kind, variant_id as id, asked, measured_at from evaluated
     union all
     select 'text_set' as kind, text_set_id as id, asked, measured_at from evaluated
+    union all
+    select 'prompt_set' as kind, prompt_set_id as id, asked, measured_at from evaluated
 ),
 
 last_used as (

@@ -1,0 +1,1 @@
+"""From steering vectors to what they do to features, and back."""

@@ -1,0 +1,115 @@
+"""From rollouts to the rows of relations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from runners.campaign.rows import run_row
+from runners.damage.rows import about_texts
+from specs.identity import canonical_json, identity
+
+if TYPE_CHECKING:
+    from runners.engine.measure import Cell
+    from runners.rollouts.asked import RolloutUnit
+    from runners.rollouts.effects import Effect
+    from runners.rollouts.measure import Block, RolloutBlock
+
+
+def about_rollouts(units: Sequence[RolloutUnit]) -> dict[str, list[dict[str, Any]]]:
+    """Return what the rollouts will be about: openings, names, evaluations, runs, multipliers."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        key: []
+        for key in (
+            "prompt_set prompt prompt_set_prompt name evaluation run rise_multiplier"
+        ).split()
+    }
+    for unit in units:
+        prompts = unit.tokenised
+        set_id, spec = prompts.prompt_set_id, prompts.spec
+        rows["prompt_set"].append(
+            {
+                "prompt_set_id": set_id,
+                "n_prompts": len(prompts.openings),
+                "language": spec.language,
+                "licence": spec.licence,
+                "citation": spec.citation,
+            }
+        )
+        for row, one in enumerate(prompts.openings):
+            place = {"prompt_set_id": set_id, "row": row, "prompt_id": one.prompt_id}
+            rows["prompt_set_prompt"].append({**place, "copies": one.copies})
+            rows["prompt"].append({"prompt_id": one.prompt_id, "prompt": one.text})
+        rows["name"].append({"kind": "prompt_set", "id": set_id, "name": spec.name})
+        rows["evaluation"].append(
+            {
+                "evaluation_id": unit.evaluation_id,
+                "model_id": unit.loaded.model_id,
+                "prompt_set_id": set_id,
+                "score": "rollout",
+                "parameters": canonical_json(prompts.parameters),
+            }
+        )
+        runs = {one.run.run_id: one.run for one in unit.asked}
+        rows["run"] += [run_row(run) for run in runs.values()]
+        rows["rise_multiplier"] += unit.scales
+        for name, some in about_texts(unit.texts).items():
+            rows.setdefault(name, []).extend(some)
+    return rows
+
+
+def rollout_rows(block: RolloutBlock, found: Block) -> list[dict[str, Any]]:
+    """Return the rows of `rollout` of a block."""
+    evaluation = block.unit.evaluation_id
+    cells: list[Cell | None] = list(block.cells) or [None]
+    asked = [(cell, pair) for cell in cells for pair in block.pairs]
+    sampled, decode = found.sampled, block.unit.loaded.tokenizer.decode
+    rows = []
+    for i, (cell, pair) in enumerate(asked):
+        about = {
+            "evaluation_id": evaluation,
+            "run_id": cell.run.run_id if cell else None,
+            "layer": cell.layer if cell else None,
+            "multiplier": cell.multiplier if cell else None,
+            "prompt_id": pair.opening.prompt_id,
+            "sample": pair.sample,
+        }
+        tokens = sampled.tokens[i]
+        rows.append(
+            {
+                "rollout_id": identity("rollout", **about),
+                **about,
+                "text": decode(tokens, skip_special_tokens=True),
+                "token_ids": tokens,
+                "n_tokens": len(tokens),
+                "logprob": sum(sampled.logprobs[i]) / len(tokens),
+                "unsteered_logprob": sum(sampled.unsteered[i]) / len(tokens),
+                "margin": float(sampled.margin[i]),
+            }
+        )
+    return rows
+
+
+def effect_rows(
+    cell: Cell, sae_id: str, stream: str, found: Effect, floor: float
+) -> list[dict[str, Any]]:
+    """Return the rows of `feature_effect`: effects of at least `floor`, and the largest."""
+    size = found.effect.abs()
+    chosen = sorted({*(size >= floor).nonzero()[:, 0].tolist(), int(size.argmax())})
+    errors = found.standard_error[chosen].tolist()
+    return [
+        {
+            "run_id": cell.run.run_id,
+            "layer": cell.layer,
+            "multiplier": cell.multiplier,
+            "sae_id": sae_id,
+            "stream": stream,
+            "feature": feature,
+            "steered_mean": float(found.steered_mean[feature]),
+            "unsteered_mean": float(found.steered_mean[feature] - found.effect[feature]),
+            "effect": float(found.effect[feature]),
+            "standard_error": None if error != error else error,
+            "n_rollouts": found.n_rollouts,
+        }
+        for feature, error in zip(chosen, errors, strict=True)
+    ]
