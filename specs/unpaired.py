@@ -15,8 +15,9 @@ from specs.method import (
     with_terms,
 )
 from specs.parts import Spec
+from specs.sae_features import SaeFitted
 
-UNPAIRED = (CombinedMethod, Lat, Lda, Leace, LogisticProbe, MeanCentred, MeanDifference)
+UNPAIRED = (CombinedMethod, Lat, Lda, Leace, LogisticProbe, MeanCentred, MeanDifference, SaeFitted)
 """Methods that ask of activations no more than which side they are of."""
 
 

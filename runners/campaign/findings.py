@@ -34,13 +34,14 @@ def unasked(campaign: Campaign) -> list[str]:
     """Return a line on vectors that were fitted on texts, and of which nothing was asked."""
     experiment = campaign.experiment
     told = {c.fit_concept for c in campaign.asking}
-    silent = [] if experiment.text_sets else sorted(campaign.texts - told)
+    elsewhere = experiment.text_sets or experiment.rollouts is not None
+    silent = [] if elsewhere else sorted(campaign.texts - told)
     if not silent:
         return []
     return [
         f"{experiment.name}: nothing was asked about the vectors of {_some(silent, WARNED)}, which "
-        "are fitted on texts; name text_sets (--text-set), or concepts with questions beside them "
-        "and these in fit_concepts (--fit-concept)"
+        "are fitted on texts; name text_sets (--text-set), ask for rollouts, or name concepts with "
+        "questions beside them and these in fit_concepts (--fit-concept)"
     ]
 
 

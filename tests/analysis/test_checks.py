@@ -67,6 +67,7 @@ def _fill_one(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
         "refused": "('e', 'i', 'too long', true)",
         "verification": "('r', 'i', 1, 1, 1, 1, 1, 'e', null, null, null, null)",
         "vector_direction": "('v', 1, [1, 2])",
+        "dataset_text": "('d', 0, 't', 'train', true, 1)",
         "approximator": "('a', 'm', 1, 's', 's', 'p', null, 2, 3, 9, 2, 'ridge', '{}', null, 1, 'e')",
         "approximator_feature": "('a', 1, 1, 0, 1, 0, 1, 2, 2, 1, 1)",
         "feature_cause": "('a', 1, 1, 2, 0.5)",

@@ -219,6 +219,8 @@ def test_methods_without_pairs_point_from_negative_to_positive(
         ("mean_difference", {"project_out": "letter"}, "projects out the letter"),
         ("lda", {"read": "answer_token"}, "reads answer_token"),
         ("file", {"file": "x.npy"}, None),
+        ("sae_difference", {"sae": "tiny", "read": "last_token"}, None),
+        ("sae_difference", {"sae": "tiny", "read": "answer_token"}, "reads answer_token"),
     ],
 )
 def test_the_others_say_why_not(kind: str, keys: dict[str, Any], why: str | None) -> None:
