@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from builders.dataset import BuiltDataset
 from builders.layout import TEXTS
 from builders.texts_dataset import BuiltTexts
-from runners.approximator.measuring import ByRollouts
 from runners.approximator.shelf import Approximators
 from runners.campaign import experiment_faults
 from runners.campaign.bench import Bench
@@ -96,6 +95,8 @@ def campaign(
             benches[name] = of_questions[name] = Bench(loaded, concept, dataset, variants)
     provenance = _provenance(loaded)
     shelf, plugins = Shelf(), Plugins(settings.plugins)
+    from runners.approximator.measuring import ByRollouts  # which imports this room
+
     saes = Saes(catalog, settings, loaded, plan_only)
     approximators = Approximators(saes, ByRollouts(saes))
     fitters = {
