@@ -109,7 +109,8 @@ def test_its_vectors_have_damage_with_their_random_nulls_at_every_layer(folder: 
         for filters in ({"experiment": "alone"}, {"concept": "nice", "method": "unit"}):
             curve = rows(connection, "damage_curve", **filters)
             assert {row["fit_concept"] for row in curve} == {"nice"}
-            assert {row["layer"] for row in curve} == {1, 2}
+            # A run has whatever layers any experiment asked of it.
+            assert {1, 2} <= {row["layer"] for row in curve}
             assert {row["random_n"] for row in curve} == {2}
             assert {row["complete"] for row in curve} == {True}
         assert rows(connection, "damage_curve", concept="kind", experiment="alone") == []
