@@ -17,16 +17,7 @@ from specs.method import (
 from specs.parts import Spec
 from specs.sae_features import SaeFitted
 
-UNPAIRED = (
-    CombinedMethod,
-    Lat,
-    Lda,
-    Leace,
-    LogisticProbe,
-    MeanCentred,
-    MeanDifference,
-    SaeFitted,
-)
+UNPAIRED = (CombinedMethod, Lat, Lda, Leace, LogisticProbe, MeanCentred, MeanDifference, SaeFitted)
 """Methods that ask of activations no more than which side they are of."""
 
 

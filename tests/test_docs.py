@@ -18,7 +18,7 @@ def blocks() -> list[str]:
 
 
 def test_every_block_is_a_spec(tmp_path: Path) -> None:
-    kinds = ["concepts", "concepts", "variants"]
+    kinds = ["concepts", "concepts", "variants", "concepts", "experiments"]
     for number, (kind, block) in enumerate(zip(kinds, blocks(), strict=True)):
         (tmp_path / f"block{number}.yaml").write_text(block)
         read(tmp_path / f"block{number}.yaml", kind)

@@ -14,7 +14,7 @@ from runners.fitting.aimed_vectors import aimed_vector
 from runners.fitting.estimator import Estimator, parameters
 from runners.fitting.file_vectors import file_vector
 from runners.fitting.layerwise import fit_layers
-from runners.fitting.norms import BASE, default_norm
+from runners.fitting.norms import BASE, default_norm, no_base
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
 from runners.fitting.sae_vectors import decoder_vector, layers_of, named_by_id, sae_fit
 from runners.fitting.shelf import Place, Shelf
@@ -267,15 +267,7 @@ class Fitter:
         Raises:
             Refused: there is none, so that `what` has no meaning and `instead` is to be used.
         """
-        if isinstance(self.bench, TextsBench):
-            raise Refused(
-                f"concept {self.bench.concept.name}: {what} is the length of a vector fitted on "
-                f"questions, and texts have none; use {instead} or `norm: unit`"
-            )
         if BASE not in self.bench.dataset.variants:
-            raise Refused(
-                f"concept {self.bench.concept.name}: {what} needs the dataset under variant "
-                f"base; add base to the experiment's fit_variants, or use {instead}"
-            )
+            raise Refused(no_base(self.bench, what, instead))
         base = MeanDifference(kind="mean_difference", name="mean_difference", read=BASE_READ)
         return self._fitted(base, (BASE,), BASE)

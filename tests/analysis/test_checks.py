@@ -70,6 +70,7 @@ def _fill_one(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
         "vector_feature": "('v', 1, 's', 3, 0.5, null)",
         "sae": "('s', 'folder:s', 'jumprelu', 1, 32, 16)",
         "sae_check": "('s', 'm', 1, 't', 100, 0.9, 3.5)",
+        "dataset_text": "('d', 0, 't', 'train', true, 1)",
         "approximator": "('a', 'm', 1, 's', 's', 'p', null, 2, 3, 9, 2, 'ridge', '{}', null, 1, 'e')",
         "approximator_feature": "('a', 1, 1, 0, 1, 0, 1, 2, 2, 1, 1)",
         "feature_cause": "('a', 1, 1, 2, 0.5)",
