@@ -287,6 +287,7 @@ def test_the_key_is_in_no_file_and_no_line(
         assert KEY not in str(ask(folder, f'from "{table}"')), table
 
 
+@pytest.mark.slow
 def test_staged_files_do_not_hold_the_key_either(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +325,7 @@ def test_own_words_and_own_criterion_stand_for_all_concepts(folder: Path) -> Non
     assert ask(folder, "select distinct score from rollout_score where scorer = 'gravel' and score > 0") == [(0.25,)]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_analyses_answer_and_the_checks_find_nothing(folder: Path) -> None:
     with serving(rating) as served:
         judge(folder, served.url)
