@@ -176,6 +176,27 @@ named as (
     from experiment_run
     anti join run using (run_id)
     union all
+    select 'score', score.rollout_id, 'rollout', score.rollout_id
+    from score
+    anti join rollout using (rollout_id)
+    union all
+    select distinct 'score', score.scorer_id, 'scorer', score.scorer_id
+    from score
+    anti join scorer using (scorer_id)
+    union all
+    select distinct 'score', score.scorer_id, 'execution', score.execution_id
+    from score
+    anti join execution using (execution_id)
+    where score.execution_id is not null
+    union all
+    select 'scorer_concept', scorer_concept.scorer_id, 'scorer', scorer_concept.scorer_id
+    from scorer_concept
+    anti join scorer using (scorer_id)
+    union all
+    select 'scorer_concept', scorer_concept.scorer_id, 'dataset', scorer_concept.dataset_id
+    from scorer_concept
+    anti join dataset using (dataset_id)
+    union all
     select distinct 'planted', dataset_id, 'dataset', dataset_id
     from planted
     anti join dataset using (dataset_id)

@@ -262,6 +262,27 @@ repeated as (
     group by all
     having copies > 1
     union all
+    select 'scorer' as relation, scorer_id as key, count(*) as copies
+    from scorer
+    group by all
+    having copies > 1
+    union all
+    select
+        'scorer_concept' as relation,
+        concat_ws(' / ', scorer_id, dataset_id) as key,
+        count(*) as copies
+    from scorer_concept
+    group by all
+    having copies > 1
+    union all
+    select
+        'score' as relation,
+        concat_ws(' / ', rollout_id, scorer_id) as key,
+        count(*) as copies
+    from score
+    group by all
+    having copies > 1
+    union all
     select 'execution' as relation, execution_id as key, count(*) as copies
     from execution
     group by all
