@@ -20,7 +20,8 @@ from runners.engine.edits import Edit, rows_of
 from runners.prompts.encoding import encode_plain
 from specs.faults import Refused
 from specs.schema import TextSet
-from tests.runners.families import WIDTH, random_births, tiny
+from tests.runners.families import random_births, tiny
+from tests.runners.family_configs import WIDTH
 from tests.runners.test_damage_sweep import TEXTS
 from tests.runners.tokenizers import CHATML, byte_level
 

@@ -15,18 +15,8 @@ from runners.engine.edits import Edit, rows_of
 from runners.models.architecture import parts
 from runners.prompts.positions import TokenisedItem
 from specs.faults import Refused
-from tests.runners.families import (
-    CONFIGS,
-    LAYERS,
-    REPLAYED_CONFIGS,
-    VOCABULARY,
-    WIDTH,
-    random_births,
-    random_items,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import random_births, random_items, random_model, stand_in, tiny
+from tests.runners.family_configs import CONFIGS, LAYERS, REPLAYED_CONFIGS, VOCABULARY, WIDTH
 
 torch.set_num_threads(1)
 FAMILIES = ["llama", "gpt2", "gemma2", "mistral (window 6)", "falcon (alibi)", "mamba", "cohere"]
