@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from warehouse.staged import is_running
 
 FOLDERS = ("vectors", "activations")
 """Where files are written under a temporary name first; `staged` looks after its own."""
-
-
-def temporary(path: Path) -> Path:
-    """Return the name under which this process writes `path` until it is whole."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def remove_leftovers(home: Path) -> list[Path]:
