@@ -14,6 +14,7 @@ import numpy as np
 
 from runners.fitting.draws import gaussian_direction, resampled_rows
 from runners.fitting.recipes import AtLayer, Recipe, steering_vector
+from runners.fitting.training import questions_of
 from runners.methods.label_shuffled import label_shuffled
 from runners.methods.pairs import Pairs
 from specs.schema import Optimised
@@ -81,7 +82,7 @@ class Deriver:
             return {}
         from runners.fitting.optimising import Optimiser, drawn_wish
 
-        questions = [q for t in self.fitter.trainings(self.how) for q in t.questions]
+        questions = questions_of(self.fitter.trainings(self.how))
         wishes = [
             drawn_wish(draw.layer, questions, draw.seed, draw.number, draw.kind == RESAMPLE)
             for draw in fitted
@@ -106,10 +107,10 @@ class Deriver:
 
     def _stored(self, ids: Sequence[str]) -> dict[tuple[str, int], Stored]:
         """Return what is in the warehouse already: it needs no training activations."""
-        from warehouse import queries
+        from warehouse import file, queries
         from warehouse.connect import connect
 
-        if not (self.fitter.home / "warehouse.duckdb").exists():
+        if not file.path(self.fitter.home).exists():
             return {}
         with connect(self.fitter.home) as connection:
             rows = queries.rows(connection, "stored_directions", vector_ids=list(ids))
@@ -134,7 +135,7 @@ class Deriver:
         pairs = Pairs.joined([training.pairs(layer) for training in trainings])
         if layer not in self.settled:
             self.settled[layer] = self.fitter.estimator(self.how).settled(pairs)
-        drawn = ([q for t in trainings for q in t.questions], draw.seed, draw.number)
+        drawn = (questions_of(trainings), draw.seed, draw.number)
         if draw.kind == RESAMPLE:
             pairs = pairs.take(resampled_rows(*drawn))
         else:

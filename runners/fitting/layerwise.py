@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from runners.fitting.geometry import geometry
 from runners.fitting.norms import factors
 from runners.fitting.recipes import AtLayer
 from runners.fitting.stability import stability
+from runners.fitting.training import questions_of, residual_norm_of
 from runners.methods.pairs import Pairs
 from specs.schema import Optimised
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from runners.fitting.fitter import Fitted, Fitter
     from runners.fitting.vectors import SteeringVector
 
@@ -28,10 +29,8 @@ def fit_layers(
     """
     trainings, sought = fitter.trainings(how), _sought(fitter, how)
     estimator = None if sought else fitter.estimator(how)
-    items = [len(training.questions) for training in trainings]
-    questions = [question for training in trainings for question in training.questions]
-    lengths = np.average([t.residual_norm for t in trainings], axis=0, weights=items)
-    residual_norm = dict(enumerate(lengths.tolist()))
+    questions = questions_of(trainings)
+    residual_norm = dict(enumerate(residual_norm_of(trainings).tolist()))
     raw, around = {}, {}
     for layer in range(fitter.bench.loaded.n_layers):
         pairs = Pairs.joined([training.pairs(layer) for training in trainings])

@@ -63,6 +63,20 @@ class Training:
         self.file.close()
 
 
+def questions_of(trainings: Sequence[Training]) -> list[str]:
+    """Return the question_id of each item of several fits, one fit after the other."""
+    return [question for training in trainings for question in training.questions]
+
+
+def residual_norm_of(trainings: Sequence[Training]) -> np.ndarray:
+    """Return the mean length of the activations of several fits' items, float64 [layers]."""
+    n_items = [len(training.questions) for training in trainings]
+    found: np.ndarray = np.average(
+        [training.residual_norm for training in trainings], axis=0, weights=n_items
+    )
+    return found
+
+
 def fit_of(bench: Bench, variant: str) -> tuple[Fit, list[str]]:
     """Return the description of a fit on `variant`, and its usable training items.
 
