@@ -16,7 +16,7 @@ from runners.campaign.leftovers import remove_leftovers
 from runners.campaign.outcome import Options, Outcome
 from runners.campaign.step import Step, take_in
 from runners.console import say
-from runners.damage.asked import text_units
+from runners.damage.asked import text_sets, text_units
 from runners.damage.step import DamageStep, foreseen
 from specs.faults import Refused
 
@@ -130,23 +130,23 @@ def _run_campaign(
 ) -> None:
     """Do all steps of one model."""
     unfit = prepare.unfit(campaign)
-    text_units(campaign, [])  # refuses, before work starts, what the model cannot read
+    sets = text_sets(campaign)  # before work starts, for what the model cannot read is refused
     loaded = campaign.loaded
     execution = execution_row(str(loaded.device), str(loaded.dtype).removeprefix("torch."))
     step = Step(campaign, executor, options, execution, unfit)
     units = swept = campaign.first_step()
     chosen: dict[str, Choice] = {}
-    texts = [] if campaign.chooses else text_units(campaign, units)
+    texts = [] if campaign.chooses else text_units(campaign, sets, units)
     name = "choosing layers on validation" if campaign.chooses else "sweep"
     step.do(name, units, outcome, not campaign.chooses, texts)
     if campaign.chooses and not options.dry_run:
         chosen = choice.best(campaign)
         units = campaign.second_step({run: best.layer for run, best in chosen.items()})
-        swept, texts = [*swept, *units], text_units(campaign, units)
+        swept, texts = [*swept, *units], text_units(campaign, sets, units)
         step.do("reported sweep with nulls", units, outcome, True, texts)
     elif campaign.chooses:
         say("the reported sweep is planned once the layers are chosen")
-        for line in foreseen(campaign, units):
+        for line in foreseen(campaign, sets, units):
             say(line)
     DamageStep(campaign, budgets, options, execution).do(texts, outcome)
     if options.dry_run:

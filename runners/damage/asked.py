@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from runners.campaign.asked import Asked, Run
 from runners.campaign.ids import run_id
 from runners.damage.texts import TokenisedTexts, tokenise_texts
-from specs import operators
 
 if TYPE_CHECKING:
     from runners.campaign.asked import Unit
@@ -68,25 +67,37 @@ class TextUnit:
         ]
 
 
-def text_units(campaign: Campaign, units: Sequence[Unit]) -> list[TextUnit]:
-    """Return the text sets of an experiment with the damage that is asked on them.
-
-    `units` are the reported ones: each of their fitted vectors and random nulls is asked for once
-    an operator, layer and multiplier, whatever questions and scopes it is reported on.
+def text_sets(campaign: Campaign) -> list[TokenisedTexts]:
+    """Return the text sets of an experiment as its model reads them; two of the same texts are one.
 
     Raises:
         Refused: a text set that cannot be read.
     """
     from builders.text_sets import read_text_set
 
-    found = []
-    for name in campaign.catalog.resolve("text_sets", campaign.experiment.text_sets):
-        read = read_text_set(campaign.catalog.get("text_sets", name))
-        tokenised = tokenise_texts(campaign.loaded, read)
-        asked = [on_texts(one, tokenised.evaluation_id) for one in _measured(units)]
-        found.append(TextUnit(campaign.loaded, tokenised, list(dict.fromkeys(asked))))
-    # Two sets of the same texts are one evaluation.
-    return list({unit.evaluation_id: unit for unit in found}.values())
+    names = campaign.catalog.resolve("text_sets", campaign.experiment.text_sets)
+    read = [read_text_set(campaign.catalog.get("text_sets", name)) for name in names]
+    found = [tokenise_texts(campaign.loaded, each) for each in read]
+    return list({each.evaluation_id: each for each in found}.values())
+
+
+def text_units(
+    campaign: Campaign, sets: Sequence[TokenisedTexts], units: Sequence[Unit]
+) -> list[TextUnit]:
+    """Return the text sets of an experiment with the damage that is asked on them.
+
+    `units` are the reported ones: each of their fitted vectors and random nulls is asked for once
+    an operator, layer and multiplier, whatever questions and scopes it is reported on.
+    """
+    measured = list(_measured(units))
+    return [
+        TextUnit(
+            campaign.loaded,
+            each,
+            list(dict.fromkeys(on_texts(one, each.evaluation_id) for one in measured)),
+        )
+        for each in sets
+    ]
 
 
 def _measured(units: Iterable[Unit]) -> Iterator[Asked]:
@@ -103,9 +114,8 @@ def on_texts(one: Asked, evaluation_id: str) -> Asked:
     """
     run = one.run
     identity = run_id(evaluation_id, run.vector.vector_id, run.operator, SCOPE)
-    multipliers = tuple(m for m in one.multipliers if operators.measured(run.operator, m))
     there = Run(identity, evaluation_id, run.vector, run.operator, SCOPE)
-    return Asked(there, SPLIT, one.layer, multipliers)
+    return Asked(there, SPLIT, one.layer, one.measured)
 
 
 def cells(unit: TextUnit) -> list[Cell]:

@@ -120,6 +120,13 @@ def test_blocks_up_to_the_layer_run_once_and_no_pass_is_larger_than_asked(monkey
     assert max(tokens) == 4 * 17
 
 
+def test_the_reference_path_reads_a_text_once_without_steering():
+    loaded, passes = stand_in(random_model("llama")), []
+    loaded.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    reference_damages(loaded, TEXTS[:2], {1: torch.randn(3, WIDTH)}, 64)
+    assert len(passes) == 2 * (1 + 3)
+
+
 @pytest.mark.parametrize("name", ["llama", "gemma2", "mamba"])
 def test_every_operator(name):
     loaded = tiny(name)
