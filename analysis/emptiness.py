@@ -26,11 +26,16 @@ SCORES = "coherence_scorer"
 Filters = dict[str, list[str] | None]
 
 
+def filters_of(given: Mapping[str, Any]) -> Filters:
+    """Return the filters among parameters as a user typed them; null for what was not given."""
+    return {name: list(given.get(name) or ()) or None for name in FILTERS}
+
+
 def hint(
     connection: duckdb.DuckDBPyConnection, analysis: Analysis, given: Mapping[str, Any]
 ) -> str:
     """Return one line for an answer without rows; `given` are the values as a user typed them."""
-    filters: Filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
+    filters = filters_of(given)
     if not set(FILTERS) <= {parameter.name for parameter in analysis.parameters}:
         return "no row: `steerhouse status` says what ran"
     if SCORES in {column.name for column in analysis.columns} and not _scored(connection):

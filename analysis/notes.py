@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.emptiness import FILTERS, hint
+from analysis.emptiness import FILTERS, filters_of, hint
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,8 +95,7 @@ def _flattery(
     layer = next((p.default for p in analysis.parameters if p.name == "layer"), None)
     if given.get("layer", layer) != "best" or analysis.name in CROSS_FIT:
         return None
-    filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
-    ((n_runs,),) = rows(connection, "cross_fitted", **filters)
+    ((n_runs,),) = rows(connection, "cross_fitted", **filters_of(given))
     if not n_runs:
         return None
     return (

@@ -117,7 +117,7 @@ def leaks(stems: Sequence[str], train: float, test_from: float) -> int:
     """Return how many test rows have a stem that train has, rows shuffled by Random(0).
 
     Train is the first `train` of the shuffled rows, test those from `test_from` on; stems are
-    normalised ones. Definition: research/peers.md 3.1, correction (b).
+    normalised ones (builders/stems.py).
     """
     order, n = shuffled(len(stems)), len(stems)
     seen = {stems[row] for row in order[: int(n * train)]}

@@ -1,4 +1,4 @@
-"""When two questions are the same: stems compared as research/peers.md 3.1, correction (b) does.
+"""When two questions are the same: what is left of their stems is.
 
 META tags and choices are cut, letters lowered, runs of everything else become one space.
 """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 import torch
 
 from tests.command import steerhouse
+from tests.experiments import ask
 from tests.runners import toy_models
 
 CONCEPT = """\
@@ -44,17 +44,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rows(folder: Path, query: str) -> list[Any]:
-    with duckdb.connect(str(folder / "data" / "warehouse.duckdb"), read_only=True) as connection:
-        return connection.execute(query).fetchall()
-
-
 @pytest.mark.slow
 def test_half_precision_is_verified_against_a_float32_copy(folder: Path) -> None:
     done = steerhouse(*RUN, "--model", "half", "--verify", "8", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "the model's own rounding in bfloat16 (reference path against a float32" in done.stderr
-    ((n, own, unsteered, outliers),) = rows(
+    ((n, own, unsteered, outliers),) = ask(
         folder,
         "select count(*), max(abs(reference - float32)), count(float32_unsteered), "
         "count(*) filter (where outlier) from verification where float32 is not null",
@@ -62,8 +57,8 @@ def test_half_precision_is_verified_against_a_float32_copy(folder: Path) -> None
     assert n == unsteered == 8
     assert 0 < own < 1
     assert outliers == 0
-    ((floor, largest),) = rows(folder, "select slope_floor, largest_error from slope_floor")
-    ((by_hand,),) = rows(
+    ((floor, largest),) = ask(folder, "select slope_floor, largest_error from slope_floor")
+    ((by_hand,),) = ask(
         folder,
         "select max(abs(logit_diff - reference) + coalesce(abs(reference - reference_unsteered "
         "- float32 + float32_unsteered), 0)) from verification",
@@ -88,7 +83,7 @@ def test_a_wrong_number_is_kept_as_a_row_and_then_refused(folder: Path) -> None:
     assert done.returncode == 1
     assert f"`steerhouse warehouse forget --run {run}` removes the run" in done.stderr
     assert "Traceback" not in done.stderr
-    ((wrong,),) = rows(
+    ((wrong,),) = ask(
         folder,
         f"select count(*) from verification where run_id = '{run}' "
         "and abs(logit_diff - reference) > 0.9",

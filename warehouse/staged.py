@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from warehouse.relations import arrow_fitted
+from warehouse.whole_file import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,15 +31,8 @@ def stage(home: Path, key: str, relations: Mapping[str, pa.Table]) -> Path:
     data = _parquet(relations)
     target = _target(home, key, hashlib.sha256(data).hexdigest()[:16])
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(target) as unfinished:
+        unfinished.write_bytes(data)
     sync_folder(target.parent)
     return target
 

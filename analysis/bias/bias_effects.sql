@@ -215,10 +215,8 @@ families as (
 ),
 
 missing as (
-    select run_id, layer, sum(n_missing) as n_missing
-    from coverage
-    where split = $split and run_id in (select run_id from asked)
-    group by run_id, layer
+    from missing_of($experiment, $model, $concept, $method)
+    where split = $split
 )
 
 select

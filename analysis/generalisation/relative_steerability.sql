@@ -131,11 +131,7 @@ sized as (
 tested as materialized (
     select
         sized.*,
-        if(
-            abs(a - b) < slope_floor.slope_floor,
-            1.0,
-            student_t_two_sided((a - b) / nullif(difference_error, 0), n_questions - 1)
-        ) as p
+        difference_p(a - b, difference_error, n_questions - 1, slope_floor.slope_floor) as p
     from sized
     inner join asked using (run_id)
     left join slope_floor on slope_floor.model_id = asked.model_id

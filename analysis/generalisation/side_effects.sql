@@ -58,11 +58,7 @@ steered as materialized (
 elsewhere as materialized (
     select
         steered.*,
-        if(
-            abs(steerability) < slope_floor.slope_floor,
-            1.0,
-            student_t_two_sided(steerability / nullif(standard_error, 0), n_questions - 1)
-        ) as p
+        difference_p(steerability, standard_error, n_questions - 1, slope_floor.slope_floor) as p
     from steered
     left join slope_floor on slope_floor.model_id = steered.model_id
     where

@@ -134,11 +134,7 @@ alike as (
 tested as materialized (
     select
         summary.*,
-        if(
-            abs(shift) < slope_floor.slope_floor,
-            1.0,
-            student_t_two_sided(shift / nullif(shift_error, 0), n_questions - 1)
-        ) as p
+        difference_p(shift, shift_error, n_questions - 1, slope_floor.slope_floor) as p
     from summary
     inner join card on card.evaluation_id = summary.a
     left join slope_floor on slope_floor.model_id = card.model_id

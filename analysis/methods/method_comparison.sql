@@ -187,12 +187,8 @@ tested as (
     select
         differences.*,
         t_factors.t,
-        if(
-            abs(difference) < over_items.slope_floor,
-            1.0,
-            student_t_two_sided(
-                difference / nullif(difference_error, 0), differences.n_questions - 1
-            )
+        difference_p(
+            difference, difference_error, differences.n_questions - 1, over_items.slope_floor
         ) as p
     from differences
     inner join over_items using (run_id, layer)

@@ -173,11 +173,9 @@ over_concepts as (
         any_value(layer) as layer,
         count(*) as n_concepts,
         avg(steerability) as steerability,
-        t_factor($confidence, count(*)) * stddev_samp(steerability) / sqrt(count(*))
-            as steerability_half,
+        mean_half_width(steerability, $confidence) as steerability_half,
         avg(following) as following,
-        t_factor($confidence, count(*)) * stddev_samp(following) / sqrt(count(*))
-            as following_half,
+        mean_half_width(following, $confidence) as following_half,
         min(following) as least_following,
         avg(anti_steerable) as anti_steerable,
         avg(letter_share) as letter_share,
@@ -185,8 +183,7 @@ over_concepts as (
         count(shifted) as n_shifted,
         avg(shifted_following) as shifted_following,
         avg(shifted - steerability) as shift,
-        t_factor($confidence, count(shifted)) * stddev_samp(shifted - steerability)
-        / sqrt(count(shifted)) as shift_half,
+        mean_half_width(shifted - steerability, $confidence) as shift_half,
         min(n_multipliers) as n_multipliers,
         bool_and(complete) as complete
     from concept
@@ -198,11 +195,9 @@ differences as (
     select
         g,
         avg(steerability_difference) as steerability_difference,
-        t_factor($confidence, count(*)) * stddev_samp(steerability_difference) / sqrt(count(*))
-            as steerability_half,
+        mean_half_width(steerability_difference, $confidence) as steerability_half,
         avg(following_difference) as following_difference,
-        t_factor($confidence, count(*)) * stddev_samp(following_difference) / sqrt(count(*))
-            as following_half,
+        mean_half_width(following_difference, $confidence) as following_half,
         student_t_two_sided(
             avg(following_difference)
             / nullif(stddev_samp(following_difference) / sqrt(count(*)), 0),

@@ -146,12 +146,8 @@ tested as (
         t_factors.t,
         over_items.n_multipliers,
         if(isfinite(over_items.correlation), over_items.correlation, null) as correlation,
-        if(
-            abs(steerability - prompt_effect) < over_items.slope_floor,
-            1.0,
-            student_t_two_sided(
-                (steerability - prompt_effect) / nullif(difference_error, 0), n_questions - 1
-            )
+        difference_p(
+            steerability - prompt_effect, difference_error, n_questions - 1, over_items.slope_floor
         ) as p
     from means
     inner join over_items using (run_id, layer, prompt)

@@ -139,8 +139,7 @@ summary as (
         min(n_multipliers) as n_multipliers,
         bool_and(complete) as complete,
         avg(difference) as mean_difference,
-        t_factor($confidence, count(difference)) * stddev_samp(difference)
-        / sqrt(count(difference)) as half_width
+        mean_half_width(difference, $confidence) as half_width
     from point
     group by family, comparison
 )

@@ -1,8 +1,8 @@
 -- question: How much of each published number is owed to leaked questions and to doubtful labels?
 -- grain: run, layer, subset of the items (none where nothing is left of one)
--- source: research/peers.md 3.1, audit of the seed data: a test question has leaked when its normalised
---   stem (question_id) is among those that the vector was fitted on, or, for a vector that was not
---   fitted here, in the train split; label confidence is the source's own. Tan et al. 2024
+-- source: this project, on the data sets of Tan et al. 2024: a test question has leaked when its
+--   normalised stem (question_id) is among those that the vector was fitted on, or, for a vector that
+--   was not fitted here, in the train split; label confidence is the source's own. Tan et al. 2024
 --   (arXiv 2407.12404) publish the mean and the median slope and the share of slopes not above 0,
 --   the in-distribution ones with the fit variant evaluated
 -- params:
@@ -204,10 +204,8 @@ joint_t as (
 ),
 
 missing as (
-    select run_id, layer, sum(n_missing) as n_missing
-    from coverage
-    where split = $split and run_id in (select run_id from asked)
-    group by run_id, layer
+    from missing_of($experiment, $model, $concept, $method)
+    where split = $split
 )
 
 select

@@ -225,6 +225,7 @@ questions as (
         run_id,
         question_id,
         count(*) as n,
+        min(n_multipliers) as n_multipliers,
         sum(slope) as slope,
         sum((slope >= slope_floor)::integer) as following
     from items
@@ -238,6 +239,7 @@ means as (
         run_id,
         count(*) as n_questions,
         sum(n)::bigint as n_items,
+        min(n_multipliers) as n_multipliers,
         sum(slope) / sum(n) as steerability,
         cluster_standard_error(slope, n) as standard_error,
         sum(following) / sum(n) as following_fraction,
@@ -292,41 +294,40 @@ side_means as (
     group by run_id, factor, side
 ),
 
-beside as (
-    select
-        means.own_run_id as run_id,
-        means.kind,
-        count(*) as n,
-        avg(means.steerability) as mean,
-        stddev_samp(means.steerability) as sd,
-        list(abs(means.steerability)) as sizes
-    from means
-    inner join means as fitted
-        on
-            fitted.run_id = means.own_run_id
-            and fitted.kind = 'fitted'
-            -- one measured on fewer items is no yardstick
-            and fitted.n_items = means.n_items
-    where means.kind <> 'fitted'
-    group by means.own_run_id, means.kind
+beside as materialized (
+    -- of a run as a whole, whose halves may be reported at two layers
+    from beside_runs((
+        select list({
+            'run_id': run_id,
+            'layer': 0,
+            'n_items': n_items,
+            'n_multipliers': n_multipliers,
+            'mean': steerability
+        })
+        from means
+    ))
 ),
 
 df_known as (
     select
         means.*,
-        beside.n as n_resamples,
+        beside.n_resamples,
         sqrt(
-            over_items.inflation * (pow(means.standard_error, 2) + coalesce(pow(beside.sd, 2), 0))
+            over_items.inflation
+            * (pow(means.standard_error, 2) + coalesce(pow(beside.resample_sd, 2), 0))
         ) as error,
         coalesce(
             joint_degrees(
-                pow(means.standard_error, 2), means.n_questions, pow(beside.sd, 2), beside.n
+                pow(means.standard_error, 2),
+                means.n_questions,
+                pow(beside.resample_sd, 2),
+                beside.n_resamples
             ),
             means.n_questions - 1
         ) as df
     from means
     inner join over_items using (run_id)
-    left join beside on beside.run_id = means.run_id and beside.kind = 'resample'
+    left join beside using (run_id)
     where means.kind = 'fitted'
 ),
 
@@ -344,49 +345,28 @@ t_factors as (
     )
 ),
 
-null_tests as (
-    select
-        beside.run_id,
-        beside.kind,
-        beside.n,
-        (means.steerability - beside.mean) / nullif(beside.sd * sqrt(1 + 1 / beside.n), 0) as t,
-        student_t_two_sided(
-            (means.steerability - beside.mean) / nullif(beside.sd * sqrt(1 + 1 / beside.n), 0),
-            beside.n - 1
-        ) as p,
-        (1 + len(list_filter(beside.sizes, lambda size: size >= abs(means.steerability))))
-        / (beside.n + 1) as rank_p
-    from beside
-    inner join means on means.run_id = beside.run_id and means.kind = 'fitted'
-    where beside.kind <> 'resample'
-),
-
-corrected as (
-    select id.*, q
-    from q_values((
-        select list({
-            'id': {'run_id': run_id, 'kind': kind},
-            'family': kind,
-            'p': p
-        })
-        from null_tests
-    ))
-),
-
 nulls as (
     select
-        null_tests.run_id,
-        string_agg(null_tests.n || ' ' || kind, ', ' order by kind desc) as nulls,
+        run_id,
+        nulls,
+        random_p,
+        label_shuffled_p,
+        random_rank_p,
+        label_shuffled_rank_p,
         -- nulls that all moved alike, or a single one, show nothing
-        if(count(*) = count(corrected.q), max(corrected.q), null) as null_q,
-        bool_and(coalesce(corrected.q <= $false_discovery and null_tests.t > 0, false)) as beyond,
-        max(p) filter (where kind = 'random') as random_p,
-        max(p) filter (where kind = 'label_shuffled') as label_shuffled_p,
-        max(rank_p) filter (where kind = 'random') as random_rank_p,
-        max(rank_p) filter (where kind = 'label_shuffled') as label_shuffled_rank_p
-    from null_tests
-    left join corrected using (run_id, kind)
-    group by null_tests.run_id
+        if(
+            (random_n is null or random_q is not null)
+            and (label_shuffled_n is null or label_shuffled_q is not null),
+            greatest(random_q, label_shuffled_q),
+            null
+        ) as null_q,
+        (random_n is null or coalesce(random_q <= $false_discovery and random_t > 0, false))
+        and (
+            label_shuffled_n is null
+            or coalesce(label_shuffled_q <= $false_discovery and label_shuffled_t > 0, false)
+        ) as beyond
+    from beside
+    where nulls is not null
 ),
 
 sides as (

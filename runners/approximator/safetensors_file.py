@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runners.campaign.leftovers import temporary
 from specs.faults import Refused
+from warehouse.whole_file import temporary
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runners.engine.budget import Budget
+from warehouse.whole_file import whole
 
 if TYPE_CHECKING:
     from runners.models.load import LoadedModel
@@ -80,12 +80,9 @@ class Budgets:
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(f"{e.tokens} {e.place} {e.number}\n" for e in self.entries)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        lines = "".join(f"{e.tokens} {e.place} {e.number}\n" for e in self.entries)
+        with whole(self.path) as unfinished:
+            unfinished.write_text(lines, encoding="utf-8")
 
 
 def _read(path: Path) -> list[Entry]:

@@ -16,7 +16,7 @@ from runners.campaign.leftovers import remove_leftovers
 from runners.campaign.outcome import Options, Outcome
 from runners.campaign.step import Step, take_in
 from runners.console import say
-from runners.damage.asked import text_units, tokenised_texts
+from runners.damage.asked import text_sets, text_units
 from runners.damage.step import DamageStep, foreseen
 from runners.rollouts.asked import rollout_units, tokenised_prompts
 from runners.rollouts.plan import foreseen_rollouts
@@ -137,7 +137,7 @@ def _run_campaign(
     from runners.rollouts.step import RolloutStep
 
     unfit = prepare.unfit(campaign)
-    tokenised_texts(campaign)  # refuses, before work starts, what the model cannot read
+    sets = text_sets(campaign)  # before work starts, for what the model cannot read is refused
     tokenised_prompts(campaign)
     scorers = ready.specs_of(campaign.experiment, campaign.catalog)
     for line in ready.fetch(scorers, campaign.settings):
@@ -148,19 +148,19 @@ def _run_campaign(
     step = Step(campaign, executor, options, execution, unfit)
     units = swept = campaign.first_step()
     chosen: dict[str, Choice] = {}
-    texts = [] if campaign.chooses else text_units(campaign, units)
+    texts = [] if campaign.chooses else text_units(campaign, sets, units)
     rolled = [] if campaign.chooses else rollout_units(campaign, units, options.dry_run)
     name = "choosing layers on validation" if campaign.chooses else "sweep"
     step.do(name, units, outcome, not campaign.chooses, texts, rolled)
     if campaign.chooses and not options.dry_run:
         chosen = choice.best(campaign)
         units = campaign.second_step({run: best.layer for run, best in chosen.items()})
-        swept, texts = [*swept, *units], text_units(campaign, units)
+        swept, texts = [*swept, *units], text_units(campaign, sets, units)
         rolled = rollout_units(campaign, units)
         step.do("reported sweep with nulls", units, outcome, True, texts, rolled)
     elif campaign.chooses:
         say("the reported sweep is planned once the layers are chosen")
-        for line in [*foreseen(campaign, units), *foreseen_rollouts(campaign, units)]:
+        for line in [*foreseen(campaign, sets, units), *foreseen_rollouts(campaign, units)]:
             say(line)
     DamageStep(campaign, budgets, options, execution).do(texts, outcome)
     RolloutStep(campaign, budgets, options, execution).do(rolled, outcome)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,11 +9,6 @@ from warehouse.staged import is_running
 
 FOLDERS = ("vectors", "activations", "effects", "saes", "approximators")
 """Where files are written under a temporary name first; `staged` looks after its own."""
-
-
-def temporary(path: Path) -> Path:
-    """Return the name under which this process writes `path` until it is whole."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def remove_leftovers(home: Path) -> list[Path]:

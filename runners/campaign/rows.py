@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from builders.dataset import BuiltDataset
     from runners.campaign.asked import Run
+    from runners.engine.measure import Cell
     from runners.fitting.vectors import SteeringVector
 
 
@@ -185,3 +186,21 @@ def run_row(run: Run) -> dict[str, Any]:
         "identity_at_zero": operators.identity_at_zero(run.operator),
         "graded": operators.graded(run.operator),
     }
+
+
+def cell_rows(
+    cells: Iterable[Cell], split: str, block: int, n_items: int, execution_id: str
+) -> list[dict[str, Any]]:
+    """Return the rows of `cell` of a finished block of `n_items` items, or texts."""
+    return [
+        {
+            "run_id": cell.run.run_id,
+            "layer": cell.layer,
+            "multiplier": cell.multiplier,
+            "split": split,
+            "block": block,
+            "n_items": n_items,
+            "execution_id": execution_id,
+        }
+        for cell in cells
+    ]

@@ -10,11 +10,14 @@ from runners.campaign import estimate, wanted, work
 from runners.campaign.about import about
 from runners.campaign.execution import now
 from runners.campaign.executor import rows_of
+from runners.campaign.rows import cell_rows
 from runners.console import bar, say
 from runners.engine.measure import new_baselines
 from specs.faults import Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from runners.campaign.asked import Unit
@@ -74,7 +77,7 @@ class Step:
                 self._keep(result, stored, outcome)
                 progress.advance(len(result.block.items))
         if todo:
-            self._stage_finish()
+            stage_execution(settings.home, {**self.execution, "finished_at": now()})
         if take_in(settings):
             self._refuse_missing(name, units)
 
@@ -100,41 +103,24 @@ class Step:
         left = work.blocks(units, work.done(home, units))
         if left:
             cells = sum(len(block.items) * len(block.cells) for block in left)
-            raise Refused(
-                f"{name}: {cells:,} measurements in {len(left)} block(s) did not arrive in the "
-                f"warehouse, for their staged files were damaged (kept in {home / 'staged'}"
-                "/refused); run the same command again, it measures what is missing"
-            )
+            raise lost(f"{name}: {cells:,} measurements in {len(left)} block(s)", home)
 
     def _keep(self, result: Result, stored: Mapping[str, float], outcome: Outcome) -> None:
         """Stage one measured block, and count it."""
         from runners.engine.selfcheck import arithmetic, tolerance
 
         block, measured, checks = result
+        identity = self.execution["execution_id"]
         allowed = 2 * tolerance(arithmetic(self.campaign.loaded), measured.scale)
         fresh = new_baselines(block.unit.evaluation_id, block.items, measured, stored, allowed)
         found = {
             "baseline": fresh,
-            "cell": self._cells(block),
-            "verification": rows_of(checks, self.execution["execution_id"]),
+            "cell": cell_rows(block.cells, block.split, block.number, len(block.items), identity),
+            "verification": rows_of(checks, identity),
         }
         self._stage(block, found, measured.tables)
         outcome.measured += sum(table.num_rows for table in measured.tables)
         outcome.unsteered += len(fresh)
-
-    def _cells(self, block: Block) -> list[dict[str, Any]]:
-        return [
-            {
-                "run_id": cell.run.run_id,
-                "layer": cell.layer,
-                "multiplier": cell.multiplier,
-                "split": block.split,
-                "block": block.number,
-                "n_items": len(block.items),
-                "execution_id": self.execution["execution_id"],
-            }
-            for cell in block.cells
-        ]
 
     def _stage(
         self, block: Block, found: Mapping[str, list[dict[str, Any]]], tables: list[pa.Table]
@@ -184,12 +170,21 @@ class Step:
                     f"(kept in {home / 'staged'}/refused); run the same command again"
                 )
 
-    def _stage_finish(self) -> None:
-        from warehouse.relations import arrow_table
-        from warehouse.staged import stage
 
-        finished = arrow_table("execution", [{**self.execution, "finished_at": now()}])
-        stage(self.campaign.settings.home, "execution", {"execution": finished})
+def stage_execution(home: Path, execution: Mapping[str, Any]) -> None:
+    """Stage the row of an execution by itself: as it begins, or as it ends."""
+    from warehouse.relations import arrow_table
+    from warehouse.staged import stage
+
+    stage(home, "execution", {"execution": arrow_table("execution", [execution])})
+
+
+def lost(what: str, home: Path) -> Refused:
+    """Return the refusal to go on without what was measured and is not in the warehouse."""
+    return Refused(
+        f"{what} did not arrive in the warehouse, for their staged files were damaged (kept in "
+        f"{home / 'staged'}/refused); run the same command again, it measures what is missing"
+    )
 
 
 def take_in(settings: Settings) -> int:

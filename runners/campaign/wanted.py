@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def first(experiment: str, home: Path, units: Sequence[Unit]) -> list[dict[str, Any]]:
     """Return what choosing layers asks, where the warehouse knows nothing of the experiment."""
-    from warehouse import queries
+    from warehouse import file, queries
     from warehouse.connect import connect
 
-    if (home / "warehouse.duckdb").exists():
+    if file.path(home).exists():
         with connect(home) as connection:
             if (experiment,) in queries.rows(connection, "experiments"):
                 return []
@@ -36,7 +36,7 @@ def whole(
 
     Models whose turn comes later keep what they were asked before; the last one drops the rest.
     """
-    from warehouse import queries
+    from warehouse import file, queries
     from warehouse.connect import connect
     from warehouse.relations import arrow_schema
 
@@ -47,7 +47,7 @@ def whole(
         outcome.asked.setdefault(key, row)
     asked = list(outcome.asked.values())
     outcome.model_ids.append(campaign.loaded.model_id)
-    if outcome.models_left == 0 or not (home / "warehouse.duckdb").exists():
+    if outcome.models_left == 0 or not file.path(home).exists():
         return asked
     with connect(home) as connection:
         others = queries.rows(

@@ -151,10 +151,10 @@ def _block(unit: Unit, split: str, number: int, item_ids: list[str], done: Done)
 
 def done(home: Path, units: Sequence[Unit]) -> Done:
     """Read from the warehouse what is finished; nothing where there is no warehouse yet."""
-    from warehouse import queries
+    from warehouse import file, queries
     from warehouse.connect import connect
 
-    if not (home / "warehouse.duckdb").exists():
+    if not file.path(home).exists():
         return Done({}, {})
     runs = sorted({asked.run.run_id for unit in units for asked in unit.asked})
     splits = sorted({asked.split for unit in units for asked in unit.asked})

@@ -10,7 +10,6 @@ from runners.campaign.asked import Asked, Run
 from runners.campaign.ids import run_id
 from runners.campaign.reported import reported
 from runners.damage.texts import TokenisedTexts, tokenise_texts
-from specs import operators
 
 if TYPE_CHECKING:
     from runners.campaign.asked import Unit
@@ -67,37 +66,38 @@ class TextUnit:
         ]
 
 
-def text_units(campaign: Campaign, units: Sequence[Unit]) -> list[TextUnit]:
-    """Return the text sets of an experiment with the damage that is asked on them.
-
-    `units` are the reported ones: each of their fitted vectors and random nulls, and those of
-    concepts of kind texts, is asked for once an operator, layer and multiplier, whatever questions
-    and scopes it is reported on.
-
-    Raises:
-        Refused: a text set that cannot be read.
-    """
-    found = []
-    for tokenised in tokenised_texts(campaign):
-        asked = [on_texts(one, tokenised.evaluation_id) for one in reported(campaign, units)]
-        found.append(TextUnit(campaign.loaded, tokenised, list(dict.fromkeys(asked))))
-    return found
-
-
-def tokenised_texts(campaign: Campaign) -> list[TokenisedTexts]:
-    """Return the text sets of an experiment as the model reads them.
+def text_sets(campaign: Campaign) -> list[TokenisedTexts]:
+    """Return the text sets of an experiment as its model reads them; two of the same texts are one.
 
     Raises:
         Refused: a text set that cannot be read.
     """
     from builders.text_sets import read_text_set
 
-    found = []
-    for name in campaign.catalog.resolve("text_sets", campaign.experiment.text_sets):
-        read = read_text_set(campaign.catalog.get("text_sets", name))
-        found.append(tokenise_texts(campaign.loaded, read))
-    # Two sets of the same texts are one evaluation.
-    return list({tokenised.evaluation_id: tokenised for tokenised in found}.values())
+    names = campaign.catalog.resolve("text_sets", campaign.experiment.text_sets)
+    read = [read_text_set(campaign.catalog.get("text_sets", name)) for name in names]
+    found = [tokenise_texts(campaign.loaded, each) for each in read]
+    return list({each.evaluation_id: each for each in found}.values())
+
+
+def text_units(
+    campaign: Campaign, sets: Sequence[TokenisedTexts], units: Sequence[Unit]
+) -> list[TextUnit]:
+    """Return the text sets of an experiment with the damage that is asked on them.
+
+    `units` are the reported ones: each of their fitted vectors and random nulls, and those of
+    concepts of kind texts, is asked for once an operator, layer and multiplier, whatever questions
+    and scopes it is reported on.
+    """
+    measured = list(reported(campaign, units))
+    return [
+        TextUnit(
+            campaign.loaded,
+            each,
+            list(dict.fromkeys(on_texts(one, each.evaluation_id) for one in measured)),
+        )
+        for each in sets
+    ]
 
 
 def on_texts(one: Asked, evaluation_id: str) -> Asked:
@@ -107,9 +107,8 @@ def on_texts(one: Asked, evaluation_id: str) -> Asked:
     """
     run = one.run
     identity = run_id(evaluation_id, run.vector.vector_id, run.operator, SCOPE)
-    multipliers = tuple(m for m in one.multipliers if operators.measured(run.operator, m))
     there = Run(identity, evaluation_id, run.vector, run.operator, SCOPE)
-    return Asked(there, SPLIT, one.layer, multipliers)
+    return Asked(there, SPLIT, one.layer, one.measured)
 
 
 def cells(unit: TextUnit) -> list[Cell]:

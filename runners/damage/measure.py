@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runners.damage.asked import SPLIT, cells
 from runners.damage.rows import baseline_rows, damage_table
 from runners.engine.measure import births
 
@@ -31,7 +32,7 @@ class TextBlock:
     @property
     def place(self) -> str:
         """Evaluation and split: what `number` counts in."""
-        return f"{self.unit.evaluation_id}/text"
+        return f"{self.unit.evaluation_id}/{SPLIT}"
 
     def tokens(self) -> int:
         """Tokens of the texts, read once without steering."""
@@ -83,8 +84,6 @@ def blocks(units: Sequence[TextUnit], done: dict[tuple[object, ...], int]) -> li
 
     `done`: (run_id, layer, multiplier, block) -> texts measured.
     """
-    from runners.damage.asked import cells
-
     found = []
     for unit in units:
         asked = cells(unit)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from runners.damage.sweep import Damages
-from runners.engine.answers import Head
-from runners.engine.reference import edited
-from runners.models.architecture import parts
+from runners.engine.reference import logits_of, steering
 
 if TYPE_CHECKING:
     from runners.engine.edits import Edit, Rows
@@ -38,7 +36,30 @@ def reference_damage(
 
     A tensor [d_model] is added; an `Edit` does what its operator says.
     """
-    before, after = _logits(loaded, tokens, None, edit), _logits(loaded, tokens, layer, edit)
+    return _compared(tokens, _told(loaded, tokens), _told(loaded, tokens, layer, edit))
+
+
+def reference_damages(
+    loaded: LoadedModel,
+    texts: Sequence[TokenisedItem],
+    births: Mapping[int, Rows],
+    tokens_per_pass: int,
+) -> Damages:
+    """Return what `damage_sweep` does, one text and one vector at a time."""
+    found = Damages.empty(len(texts), births)
+    for i, text in enumerate(texts):
+        before = _told(loaded, text.prompt)
+        found.cross_entropy[i] = _compared(text.prompt, before, before).cross_entropy
+        for layer, rows in births.items():
+            for row, edit in enumerate(rows):
+                one = _compared(text.prompt, before, _told(loaded, text.prompt, layer, edit))
+                found.kl[layer][i, row], found.rise[layer][i, row] = max(one.kl, 0), one.rise
+    found.refuse_nonfinite(texts)
+    return found
+
+
+def _compared(tokens: Sequence[int], before: Tensor, after: Tensor) -> ReferenceDamage:
+    """Compare the logits [tokens - 1, vocabulary] of two passes over one text."""
     p, q = before.log_softmax(-1), after.log_softmax(-1)
     kl = functional.kl_div(q, p, reduction="none", log_target=True).sum(-1)
     own = torch.tensor(list(tokens[1:]), device=p.device)[:, None]
@@ -51,50 +72,12 @@ def reference_damage(
     )
 
 
-def reference_damages(
+def _told(
     loaded: LoadedModel,
-    texts: Sequence[TokenisedItem],
-    births: Mapping[int, Rows],
-    tokens_per_pass: int,
-) -> Damages:
-    """Return what `damage_sweep` does, one text and one vector at a time."""
-    found = Damages.empty(len(texts), births)
-    nothing = torch.zeros(loaded.d_model)
-    for i, text in enumerate(texts):
-        found.cross_entropy[i] = reference_damage(loaded, text.prompt, 0, nothing).cross_entropy
-        for layer, rows in births.items():
-            for row, edit in enumerate(rows):
-                one = reference_damage(loaded, text.prompt, layer, edit)
-                found.kl[layer][i, row], found.rise[layer][i, row] = max(one.kl, 0), one.rise
-    found.refuse_nonfinite(texts)
-    return found
-
-
-def _logits(
-    loaded: LoadedModel, tokens: Sequence[int], layer: int | None, edit: Tensor | Edit
+    tokens: Sequence[int],
+    layer: int | None = None,
+    edit: Tensor | Edit | None = None,
 ) -> Tensor:
-    """Return the logits [tokens - 1, vocabulary] that tell every token but the first.
-
-    In float32 the model's own; in half precision head and norm are float32, as on every path.
-    """
-
-    def add(_module: Any, _args: Any, output: Any) -> Any:
-        hidden = output[0] if isinstance(output, tuple) else output
-        steered = edited(hidden, edit)
-        return (steered, *output[1:]) if isinstance(output, tuple) else steered
-
-    model = loaded.model.eval()
-    found = parts(model)
-    handle = None if layer is None else found.blocks[layer].register_forward_hook(add)
-    ids = torch.tensor([list(tokens)], device=loaded.device)
-    try:
-        with torch.inference_mode():
-            if loaded.dtype not in (torch.bfloat16, torch.float16):
-                own: Tensor = model(input_ids=ids, use_cache=False).logits[0, :-1]
-                return own
-            hidden = found.decoder(input_ids=ids, use_cache=False).last_hidden_state[0, :-1]
-            head = Head(model)
-            return head.logits(hidden, range(head.size))
-    finally:
-        if handle is not None:
-            handle.remove()
+    """Return the logits [tokens - 1, vocabulary] that tell every token but the first."""
+    with torch.inference_mode(), steering(loaded, layer, edit, slice(None)):
+        return logits_of(loaded, tokens, slice(-1))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runners.campaign.execution import now
 from runners.campaign.reported import NULL, reported
-from runners.campaign.step import take_in
+from runners.campaign.rows import cell_rows
+from runners.campaign.step import lost, stage_execution, take_in
 from runners.console import bar, say
-from runners.damage.asked import SPLIT, cells, tokenised_texts
+from runners.damage.asked import SPLIT, cells
 from runners.damage.measure import TextBlock, blocks, measure_texts
-from specs.faults import Refused
 from specs.operators import asked_multipliers, measured
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runners.campaign.outcome import Options, Outcome
     from runners.damage.asked import TextUnit
     from runners.damage.sweep import DamageSweep
+    from runners.damage.texts import TokenisedTexts
 
 
 @dataclass
@@ -49,7 +50,7 @@ class DamageStep:
             say(line)
         if self.options.dry_run or not todo:
             return
-        self._stage("execution", {}, self.execution)
+        stage_execution(home, self.execution)
         with bar(sum(len(block.texts) for block in todo)) as progress:
             sweeps: dict[str, DamageSweep] = {}
             for block in todo:
@@ -58,13 +59,9 @@ class DamageStep:
                 budget = self.budgets.at(block.place, block.number)
                 self._keep(block, measure_texts(block, sweep, budget), outcome)
                 progress.advance(len(block.texts))
-        self._stage("execution", {}, {**self.execution, "finished_at": now()})
+        stage_execution(home, {**self.execution, "finished_at": now()})
         if take_in(self.campaign.settings) and (left := blocks(units, finished(home, units))):
-            raise Refused(
-                f"damage: {len(left)} block(s) did not arrive in the warehouse, for their staged "
-                f"files were damaged (kept in {home / 'staged'}/refused); run the same command "
-                "again, it measures what is missing"
-            )
+            raise lost(f"damage: {len(left)} block(s)", home)
 
     def _sweep(self, label: str) -> DamageSweep:
         if self.options.engine == "reference":
@@ -78,41 +75,22 @@ class DamageStep:
     def _keep(self, block: TextBlock, found: dict[str, pa.Table], outcome: Outcome) -> None:
         """Stage one measured block, and count it."""
         from warehouse.relations import arrow_table
-
-        rows = [
-            {
-                "run_id": cell.run.run_id,
-                "layer": cell.layer,
-                "multiplier": cell.multiplier,
-                "split": SPLIT,
-                "block": block.number,
-                "n_items": len(block.texts),
-                "execution_id": self.execution["execution_id"],
-            }
-            for cell in block.cells
-        ]
-        key = f"{block.place}-{block.number:05d}"
-        self._stage(key, {**found, "cell": arrow_table("cell", rows)})
-        outcome.damages += found["damage"].num_rows
-
-    def _stage(
-        self, key: str, tables: Mapping[str, pa.Table], execution: dict[str, Any] | None = None
-    ) -> None:
-        from warehouse.relations import arrow_table
         from warehouse.staged import stage
 
-        relations = dict(tables)
-        if execution:
-            relations["execution"] = arrow_table("execution", [execution])
-        stage(self.campaign.settings.home, key, relations)
+        rows = cell_rows(
+            block.cells, SPLIT, block.number, len(block.texts), self.execution["execution_id"]
+        )
+        key = f"{block.place}-{block.number:05d}"
+        stage(self.campaign.settings.home, key, {**found, "cell": arrow_table("cell", rows)})
+        outcome.damages += found["damage"].num_rows
 
 
 def finished(home: Path, units: Sequence[TextUnit]) -> dict[tuple[object, ...], int]:
     """Return (run_id, layer, multiplier, block) -> texts measured, as the warehouse has it."""
-    from warehouse import queries
+    from warehouse import file, queries
     from warehouse.connect import connect
 
-    if not (home / "warehouse.duckdb").exists():
+    if not file.path(home).exists():
         return {}
     runs = sorted({one.run.run_id for unit in units for one in unit.asked})
     with connect(home) as connection:
@@ -150,10 +128,12 @@ def describe(model: str, units: Sequence[TextUnit], todo: Sequence[TextBlock]) -
     return lines
 
 
-def foreseen(campaign: Campaign, units: Sequence[Unit]) -> list[str]:
+def foreseen(
+    campaign: Campaign, sets: Sequence[TokenisedTexts], units: Sequence[Unit]
+) -> list[str]:
     """Return, as a line, what damage will be asked for once the layers are chosen."""
     experiment = campaign.experiment
-    if not experiment.text_sets:
+    if not sets:
         return []
     vectors: dict[tuple[str, str], set[int]] = {}
     for one in (one for unit in units for one in unit.asked):
@@ -165,7 +145,7 @@ def foreseen(campaign: Campaign, units: Sequence[Unit]) -> list[str]:
         asked += (swept + experiment.nulls.random) * sum(measured(operator, m) for m in grid)
     of_texts = reported(campaign, [])
     asked += sum(measured(one.run.operator, m) for one in of_texts for m in one.multipliers)
-    texts = sum(len(tokenised.texts) for tokenised in tokenised_texts(campaign))
+    texts = sum(len(each.texts) for each in sets)
     return [
         f"{campaign.loaded.spec.name}: damage on {texts:,} text(s), about {texts * asked:,} to ask "
         f"for, {NULL} nulls included, once the layers are chosen"

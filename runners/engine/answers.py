@@ -83,8 +83,8 @@ class Head:
     """A model's own way from hidden states to logits: its head, caps, scales and biases.
 
     The model itself is called, with a decoder that returns given hidden states and a head that
-    keeps some rows only (research/fast-sweep.md 2): no family's arithmetic is written again. Of a
-    quantised head no rows can be kept: it gives all its logits, in the model's own dtype.
+    keeps some rows only: no family's arithmetic is written again. Of a quantised head no rows can
+    be kept: it gives all its logits, in the model's own dtype.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -16,7 +16,7 @@ TILED = ("position_ids", "position_embeddings")
 
 
 class ChainArguments:
-    """Positions and masks of up to `copies` chains of one stem (research/fast-sweep.md 2.4)."""
+    """Positions and masks of up to `copies` chains of one stem."""
 
     def __init__(self, stem: Stem, copies: int) -> None:
         self.depth, self.ancestors, self.copies = stem.depth, stem.ancestors, copies

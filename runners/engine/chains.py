@@ -47,7 +47,7 @@ def sweep(
 
     `births` maps a layer to n rows, each applied to the output of that block at the positions of
     `scope`: a tensor float32 [n, d_model] is added, `Edits` say what they do. Exact where
-    `runners.models.architecture.why_not_exact` is None; the method is research/fast-sweep.md's C.
+    `runners.models.architecture.why_not_exact` is None; how, `weave` says.
 
     Raises:
         Refused: a prompt of one token, a number that is not finite, or a block that is handed

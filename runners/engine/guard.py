@@ -30,11 +30,11 @@ SERVES = {
 class GuardedSweep:
     """A sweep function for one unit: the fastest way that is exact on its model and its scope.
 
-    No static gate is enough (research/fast-sweep.md 6.1), so each batch with longer prompts than
-    were checked before, for its scope and the chains of each layer, has about eight cells measured
-    again by the reference path; a mismatch says so and lets the next way serve the rest of the
-    unit. A block's longest batch comes first (`runners.engine.budget`), so that is once a unit, and
-    once more for a block that holds a longer prompt than all before it.
+    No static gate is enough (gpt_neo passes all of them, and is wrong), so each batch with longer
+    prompts than were checked before, for its scope and the chains of each layer, has about eight
+    cells measured again by the reference path; a mismatch says so and lets the next way serve the
+    rest of the unit. A block's longest batch comes first (`runners.engine.budget`), so that is once
+    a unit, and once more for a block that holds a longer prompt than all before it.
     """
 
     label: str

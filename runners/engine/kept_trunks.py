@@ -20,6 +20,7 @@ from runners.engine.block_calls import Call
 from runners.engine.caches import empty_cache
 from runners.engine.chain_arguments import ChainArguments, gate, gate_family
 from runners.engine.chains import with_tails
+from runners.engine.edits import edited
 from runners.engine.forwards import Tail, replaced, tails, wrapped
 from runners.engine.hooks import residual, with_residual
 from runners.engine.masks import Stem
@@ -140,7 +141,7 @@ class _Pass:
     def _born(self, layer: int) -> Tensor:
         """Return the chains that are born after a block, [B, n R, d_model]."""
         stem = self.kept.states[layer][:, None]
-        return (stem + self.births[layer].to(stem)[None, :, None]).flatten(1, 2)
+        return edited(self.births[layer], stem).flatten(1, 2)
 
 
 def _fork(cache: DynamicCache) -> DynamicCache:

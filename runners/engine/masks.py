@@ -55,7 +55,7 @@ def chain_mask(mask: Tensor, depth: Sequence[int], ancestors: Tensor, copies: in
     `mask` is [B, heads, R, P + R] for R stem rows after P cached slots, bool (True: attend) or
     additive float; the result is [B, heads, R copies, P + R copies]. A row sees of the trunk what
     the model lets its depth see, and of the stems only its own ancestors: so windows, padding and
-    biases of the model hold without being named (research/fast-sweep.md 2.5).
+    biases of the model hold without being named.
     """
     rows = len(depth)
     trunk = mask.shape[-1] - rows

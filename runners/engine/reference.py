@@ -50,10 +50,10 @@ def measure(
     start = {"decision": item.decision, "answer": len(item.prompt) - 1}.get(scope, 0)
     end = len(item.prompt) if scope == "prompt" else None
     logits = {}
-    with torch.inference_mode(), _steering(loaded, layer, edit, slice(start, end)):
+    with torch.inference_mode(), steering(loaded, layer, edit, slice(start, end)):
         for tail in dict.fromkeys(item.tails):
             tokens = [*item.prompt, *item.shared, *tail]
-            logits[tail] = _logits(loaded, tokens, 1 + len(item.shared) + len(tail))
+            logits[tail] = logits_of(loaded, tokens, slice(-1 - len(item.shared) - len(tail), None))
     first = len(item.shared)
     scores = [logits[tail][first:] for tail in item.tails]
     positive, negative = (
@@ -116,8 +116,8 @@ def reference_activations(
     return positive, negative
 
 
-def _logits(loaded: LoadedModel, tokens: Sequence[int], last: int) -> Tensor:
-    """Return the logits [last, vocabulary] of the last positions.
+def logits_of(loaded: LoadedModel, tokens: Sequence[int], where: slice) -> Tensor:
+    """Return the logits [T, vocabulary] of the positions `where`.
 
     In float32 they are the model's own output and share no code with the fast path. In half
     precision the end is ours: norm and head are applied in float32 on every path alike.
@@ -125,18 +125,18 @@ def _logits(loaded: LoadedModel, tokens: Sequence[int], last: int) -> Tensor:
     model = loaded.model.eval()
     ids = torch.tensor([list(tokens)], device=loaded.device)
     if loaded.dtype not in (torch.bfloat16, torch.float16):
-        own: Tensor = model(input_ids=ids, use_cache=False).logits[0, -last:]
+        own: Tensor = model(input_ids=ids, use_cache=False).logits[0, where]
         return own
-    hidden = parts(model).decoder(input_ids=ids, use_cache=False).last_hidden_state[0, -last:]
+    hidden = parts(model).decoder(input_ids=ids, use_cache=False).last_hidden_state[0, where]
     head = Head(model)
     return head.logits(hidden, range(head.size))
 
 
 @contextmanager
-def _steering(
+def steering(
     loaded: LoadedModel, layer: int | None, edit: Tensor | Edit | None, where: slice
 ) -> Iterator[None]:
-    """Apply `edit` to the output of block `layer` at the positions `where`."""
+    """Apply `edit` (as for `measure`) to the output of block `layer` at the positions `where`."""
     if layer is None or edit is None:
         yield
         return

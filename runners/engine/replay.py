@@ -1,7 +1,7 @@
 """The replay sweep: blocks up to a layer once, the rest again for every row applied there.
 
 It serves the scopes that chains cannot (`all` and `prompt` change the prompt itself), and the
-models whose cache cannot carry chains (research/fast-sweep.md 5, "R").
+models whose cache cannot carry chains.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def tolerance(dtype: torch.dtype, scale: float) -> float:
     """Return how far two exact paths may lie apart through rounding, at logits up to `scale`.
 
     float32: 3e-5 of the scale, at least 1e-5; half precision: a tenth of it, for that is the
-    model's own noise (research/fast-sweep.md 4).
+    model's own noise.
     """
     share = 0.1 if dtype.itemsize < 4 else 3e-5
     return max(1e-5, share * scale)

@@ -35,8 +35,7 @@ def split(items: Sequence[TokenisedItem], stem: int) -> tuple[list[list[int]], l
 class Padded(NamedTuple):
     """Tokens behind those of a cache, left-padded.
 
-    Padding is on the left: sliding windows count slots, so padding on the right would be wrong
-    (research/fast-sweep.md 3).
+    Padding is on the left: sliding windows count slots, so padding on the right would be wrong.
     """
 
     ids: Tensor

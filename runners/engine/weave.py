@@ -1,9 +1,9 @@
 """Prompts and chains through every block together, so that one block's cache is all there is.
 
-The method is research/fast-sweep.md's C: the prompt once, then its last tokens with many chains in
-the same attention. There the prompt runs through all blocks first and its keys and values wait in
-a cache; here each block runs the prompts, then the chains over the keys and values that this left,
-and lets go of them. Where chains are few, both go through a block in one call (together.py).
+The prompt goes once, then its last tokens with many chains in the same attention. The prompt could
+run through all blocks first, its keys and values waiting in a cache; here each block runs the
+prompts, then the chains over the keys and values that this left, and lets go of them. Where chains
+are few, both go through a block in one call (together.py).
 """
 
 from __future__ import annotations

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runners.campaign.leftovers import temporary
 from runners.exports.known import Known, header
 from runners.fitting.vectors import HOOK, SIGN, path_of
 from runners.formats.exported import Exported
 from specs.faults import Refused
+from warehouse.whole_file import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,14 +113,8 @@ def write(path: Path, kind: Format, content: Exported, force: bool) -> None:
         raise Refused(f"{path}: is there already; --force writes over it, --out FILE names another")
     if not path.parent.is_dir():
         raise Refused(f"{path}: there is no folder {path.parent}; make it first")
-    unfinished = temporary(path)
-    try:
+    with whole(path) as unfinished:
         kind.write(unfinished, content)
-        with unfinished.open("rb") as written:
-            os.fsync(written.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _best(vector: Known, connection: duckdb.DuckDBPyConnection | None) -> tuple[int, ...]:

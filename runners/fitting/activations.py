@@ -15,8 +15,8 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from runners.campaign.leftovers import temporary
 from specs.faults import Refused
+from warehouse.whole_file import temporary
 
 FORMAT = "steerhouse-activations-1"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

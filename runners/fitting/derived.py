@@ -15,7 +15,7 @@ import numpy as np
 from runners.fitting.draws import gaussian_direction, resampled_rows
 from runners.fitting.recipes import AtLayer, Recipe, steering_vector
 from runners.fitting.text_draws import resampled_texts, shuffled_labels
-from runners.fitting.training import joined
+from runners.fitting.training import joined, questions_of
 from runners.methods.label_shuffled import label_shuffled
 from runners.methods.texts import Texts
 from specs.schema import Optimised
@@ -88,7 +88,7 @@ class Deriver:
             return {}
         from runners.fitting.optimising import Optimiser, drawn_wish
 
-        questions = [q for t in self.fitter.trainings(self.how) for q in t.questions]
+        questions = questions_of(self.fitter.trainings(self.how))
         wishes = [
             drawn_wish(draw.layer, questions, draw.seed, draw.number, draw.kind == RESAMPLE)
             for draw in fitted
@@ -113,10 +113,10 @@ class Deriver:
 
     def _stored(self, ids: Sequence[str]) -> dict[tuple[str, int], Stored]:
         """Return what is in the warehouse already: it needs no training activations."""
-        from warehouse import queries
+        from warehouse import file, queries
         from warehouse.connect import connect
 
-        if not (self.fitter.home / "warehouse.duckdb").exists():
+        if not file.path(self.fitter.home).exists():
             return {}
         with connect(self.fitter.home) as connection:
             rows = queries.rows(connection, "stored_directions", vector_ids=list(ids))
@@ -141,10 +141,8 @@ class Deriver:
         pairs = joined(trainings, layer)
         if layer not in self.settled:
             self.settled[layer] = self.fitter.estimator(self.how).settled(pairs)
-        questions = [q for t in trainings for q in t.questions]
-        return AtLayer(
-            self.settled[layer](_drawn(pairs, questions, draw)), parent.factor[layer], norm
-        )
+        drawn = _drawn(pairs, questions_of(trainings), draw)
+        return AtLayer(self.settled[layer](drawn), parent.factor[layer], norm)
 
     def _vector(
         self, recipe: Recipe, draw: Draw, stored: Stored | None, sought: np.ndarray | None

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from runners.fitting.around_texts import around_texts
 from runners.fitting.geometry import geometry
 from runners.fitting.norms import factors
 from runners.fitting.recipes import AtLayer
 from runners.fitting.sae_vectors import chosen, layers_of, sae_fit
 from runners.fitting.stability import stability
-from runners.fitting.training import joined
+from runners.fitting.training import joined, questions_of, residual_norm_of
 from runners.methods.texts import Texts
 from specs.schema import Optimised, SaeFitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
     from runners.fitting.estimator import Estimator
     from runners.fitting.fitter import Fitted, Fitter
@@ -35,10 +35,8 @@ def fit_layers(
     """
     trainings, sought = fitter.trainings(how), _sought(fitter, how)
     estimator = None if sought else fitter.estimator(how)
-    items = [len(training.questions) for training in trainings]
-    questions = [question for training in trainings for question in training.questions]
-    lengths = np.average([t.residual_norm for t in trainings], axis=0, weights=items)
-    residual_norm = dict(enumerate(lengths.tolist()))
+    questions = questions_of(trainings)
+    residual_norm = dict(enumerate(residual_norm_of(trainings).tolist()))
     raw, around, features = {}, {}, {}
     for layer in layers_of(fitter, how.method):
         pairs = joined(trainings, layer)

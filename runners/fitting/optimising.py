@@ -13,6 +13,7 @@ import numpy as np
 from runners.campaign.budgets import Budgets
 from runners.console import bar, say
 from runners.fitting.estimator import parameters
+from runners.fitting.training import fit_of, residual_norm_of
 from runners.methods.label_shuffled import label_shuffled
 from runners.methods.letter import letter_axis, without
 from runners.methods.mean_difference import mean_difference
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from runners.engine.differentiable import Steered
     from runners.fitting.fitter import Fitted, Fitter
     from runners.fitting.training import Training
+    from runners.fitting.vectors import SteeringVector
     from runners.prompts.positions import TokenisedItem
 
 MOST = 16
@@ -55,10 +57,13 @@ def optimised_parameters(fitter: Fitter, method: Optimised) -> dict[str, Any]:
     """
     found = parameters(method, fitter.plugins)
     if method.bound == "base":
-        found["bound_vector_id"] = fitter.base_vector(
-            "`bound: base`", "a number as `bound`"
-        ).vector_id
+        found["bound_vector_id"] = _bounding(fitter).vector_id
     return found
+
+
+def _bounding(fitter: Fitter) -> SteeringVector:
+    """Return the vector whose length bounds others under `bound: base`."""
+    return fitter.base_vector("`bound: base`", "a number as `bound`")
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,9 @@ class Optimiser:
     def _bounds(self) -> Mapping[int, float]:
         """Map each layer to the largest length there."""
         if self._method.bound == "base":
-            return self.fitter.base_vector("`bound: base`", "a number as `bound`").raw_length
-        items = [len(training.questions) for training in self._trainings]
-        lengths = np.average([t.residual_norm for t in self._trainings], axis=0, weights=items)
-        return dict(enumerate((self._method.bound * lengths).tolist()))
+            return _bounding(self.fitter).raw_length
+        lengths = self._method.bound * residual_norm_of(self._trainings)
+        return dict(enumerate(lengths.tolist()))
 
     def _track(self, wish: Wish, training: Training, span: range) -> Track | None:
         """Return what a wish asks of one variant's items; None where it draws none of them."""
@@ -129,7 +133,6 @@ class Optimiser:
         if not tracks:  # no draw has any of its items
             return []
         from runners.engine.differentiable import frozen, rows_of
-        from runners.fitting.training import fit_of
 
         bench, method = self.fitter.bench, self._method
         fit, used = fit_of(bench, variant)

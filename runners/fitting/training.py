@@ -81,6 +81,20 @@ def joined(trainings: Sequence[Training], layer: int) -> Pairs | Texts:
     return Pairs.joined([part for part in parts if isinstance(part, Pairs)])
 
 
+def questions_of(trainings: Sequence[Training]) -> list[str]:
+    """Return the question_id of each item of several fits, one fit after the other."""
+    return [question for training in trainings for question in training.questions]
+
+
+def residual_norm_of(trainings: Sequence[Training]) -> np.ndarray:
+    """Return the mean length of the activations of several fits' items, float64 [layers]."""
+    n_items = [len(training.questions) for training in trainings]
+    found: np.ndarray = np.average(
+        [training.residual_norm for training in trainings], axis=0, weights=n_items
+    )
+    return found
+
+
 def fit_of(bench: Bench | TextsBench, variant: str) -> tuple[Fit, list[str]]:
     """Return the description of a fit on `variant`, and its usable training items.
 

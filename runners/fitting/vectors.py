@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runners.campaign.ids import Fit
-from runners.campaign.leftovers import temporary
 from runners.saes.features import Chosen
 from specs.faults import Refused
 from specs.identity import canonical_json
+from warehouse.whole_file import whole
 
 if TYPE_CHECKING:
     import torch
@@ -97,11 +96,8 @@ def save(home: Path, vector: SteeringVector, provenance: Mapping[str, str]) -> P
         **provenance,
     }
     tensors = {f"layer.{layer}": tensor.contiguous() for layer, tensor in vector.directions.items()}
-    unfinished = temporary(path)
-    save_file(tensors, unfinished, metadata=header)
-    with unfinished.open("rb") as written:
-        os.fsync(written.fileno())
-    unfinished.replace(path)
+    with whole(path) as unfinished:
+        save_file(tensors, unfinished, metadata=header)
     return path
 
 

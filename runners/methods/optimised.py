@@ -86,8 +86,9 @@ def optimise(
         Refused: a loss that is not finite.
     """
     vectors = _together([track.start for track in tracks], device)
-    axes = _together([np.zeros_like(t.start) if t.without is None else t.without for t in tracks])
-    axes, bounds = axes.to(device), torch.tensor([t.bound for t in tracks], device=device)
+    kept_out = [np.zeros_like(t.start) if t.without is None else t.without for t in tracks]
+    axes = _together(kept_out, device)
+    bounds = torch.tensor([track.bound for track in tracks], device=device)
     vectors = _within(_without(axes, vectors), bounds)
     mean = torch.zeros_like(vectors)
     for step, number in enumerate(_schedule(len(batches), asked)):
@@ -172,7 +173,7 @@ def _schedule(n_batches: int, asked: Optimised) -> Iterator[int]:
         yield int(order[place])
 
 
-def _together(rows: Sequence[np.ndarray], device: torch.device | None = None) -> Tensor:
+def _together(rows: Sequence[np.ndarray], device: torch.device) -> Tensor:
     return torch.from_numpy(np.stack(rows)).float().to(device)
 
 

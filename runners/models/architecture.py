@@ -65,8 +65,8 @@ class Way(NamedTuple):
 def way(model: PreTrainedModel, longest: int = 0) -> Way:
     """Return the way that is known exact on `model`, for prompts of up to `longest` tokens.
 
-    The gates of research/fast-sweep.md 6, and lists of the families that tests prove: no gate is
-    enough for a family nobody tried (gpt_neo passes all of them, and is wrong).
+    By gates, and by lists of the families that tests prove: no gate is enough for a family nobody
+    tried (gpt_neo passes all of them, and is wrong).
     """
     text = _text_config(model)
     kind = text.model_type

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from runners.models.doctor_template import USER
 
@@ -36,6 +36,7 @@ def _self_check(loaded: LoadedModel) -> Iterator[tuple[str, str]]:
     from runners.prompts.positions import Unfit
     from runners.prompts.speaker import Speaker
     from runners.prompts.tokenising import tokenise
+    from specs.parts import Operator
 
     speaks = Speaker(loaded.spec, loaded.tokenizer, loaded.context, loaded.vocabulary)
     item = tokenise(speaks, [USER], "(", "A)", "B)")
@@ -47,7 +48,7 @@ def _self_check(loaded: LoadedModel) -> Iterator[tuple[str, str]]:
         layer: rows_of(
             [
                 Edit(operator, 1.0, torch.randn(loaded.d_model, generator=draw))
-                for operator in ("add", "ablate", "ablate_then_add", "clamp")
+                for operator in get_args(Operator)
             ]
         )
         for layer in layers

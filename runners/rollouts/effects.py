@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from runners.campaign.leftovers import temporary
+from warehouse.whole_file import temporary
 
 if TYPE_CHECKING:
     from runners.engine.measure import Cell

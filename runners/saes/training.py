@@ -8,11 +8,11 @@ from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from runners.campaign.leftovers import temporary
 from runners.console import say
 from runners.saes.activations import activations
 from runners.saes.files import FILES
 from specs.identity import identity
+from warehouse.whole_file import temporary
 
 if TYPE_CHECKING:
     from pathlib import Path

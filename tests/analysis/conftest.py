@@ -11,8 +11,9 @@ import pytest
 from analysis.run import answer
 from tests.analysis.synthetic import fill
 from tests.analysis.synthetic_damage import fill_damage
+from tests.analysis.tables import warehouse
 from tests.analysis.truth import Shape, Synthetic
-from warehouse import migrate
+from tests.empty_warehouse import place
 
 Rows = list[dict[str, Any]]
 Ask = Callable[..., Rows]
@@ -21,8 +22,7 @@ Ask = Callable[..., Rows]
 @pytest.fixture(scope="session")
 def made_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Synthetic]:
     home = tmp_path_factory.mktemp("made")
-    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
-        migrate.apply(connection)
+    with duckdb.connect(str(place(home))) as connection:
         made = fill(connection, Shape())
         fill_damage(connection, made)
         return home, made
@@ -46,6 +46,13 @@ def writable(
     """A copy of the made-up warehouse that a test may spoil."""
     shutil.copy(made_home[0] / "warehouse.duckdb", tmp_path)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        yield connection
+
+
+@pytest.fixture
+def empty() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse of its own that holds nothing."""
+    with warehouse() as connection:
         yield connection
 
 

@@ -11,81 +11,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
-from tests.analysis.simulated import FITTED, Asked, Family, Vector, warehouse
+from tests.analysis.coverage_compare import compare
+from tests.analysis.coverage_lines import Row, ask, covered
+from tests.analysis.coverage_verdict import verdict
+from tests.analysis.paired_items import Draw, alike, hits, pairs, vectors
+from tests.analysis.simulated import FITTED, Family, Vector, warehouse
 
-Draw = np.random.Generator
 MISSES = ("skewed-48", "exponential, 200 questions, truth 387")
 """Cases of long tails in which an interval does not hold what it says: a t interval of lognormal
 slopes (skewness 6) covers .915 with 48 questions; the interval of a spread .905 for exponential
 slopes, whose fourth moment 200 questions underestimate."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table of figures."""
-
-    metric: str
-    case: str
-    share: float
-    """Share of tables whose interval holds the truth, or of verdicts of that kind."""
-    low: float
-    """What the share may be, apart from the noise of simulating."""
-    high: float
-    width: float = np.nan
-    """Mean width of the interval."""
-    edge: bool = False
-
-    def holds(self, tables: int) -> bool:
-        """Return whether the share is within its limits, three standard errors allowed."""
-        slack = 3 * np.sqrt(0.05 * 0.95 / tables)
-        return self.low - slack <= self.share <= self.high + slack
-
-    def __str__(self) -> str:
-        where = "edge" if self.edge else ""
-        return (
-            f"{self.metric:<34}{self.case:<44}{self.share:>8.4f}{self.width:>9.3f}  "
-            f"{self.low:.3f}-{self.high:.3f} {where}"
-        )
-
-
-def covered(
-    metric: str, case: str, found: tuple[np.ndarray, np.ndarray], truth: object,
-    fraction: bool = False, edge: bool = False,
-) -> Row:  # fmt: skip
-    low, high = found
-    value = np.asarray(truth)
-    hit = (low <= value + 1e-9) & (value - 1e-9 <= high)
-    limits = (0.94, 1.0) if fraction or edge else (0.935, 0.965)
-    return Row(metric, case, float(hit.mean()), *limits, float(np.mean(high - low)), edge)
-
-
-def pairs(questions: int) -> np.ndarray:
-    return np.repeat(np.arange(questions), 2)
-
-
-def alike(draw: Draw, tables: int, questions: int, correlation: float) -> np.ndarray:
-    """Return standard normal [tables, 2 * questions], both items of a question correlated."""
-    shared = draw.normal(size=(tables, questions))[:, pairs(questions)]
-    own = draw.normal(size=(tables, 2 * questions))
-    return np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
-
-
-def hits(draw: Draw, tables: int, questions: int, p: float, correlation: float) -> np.ndarray:
-    """Return 0/1 [tables, 2 * questions] with that chance and correlation within a question."""
-    shared = (draw.random((tables, questions)) < p)[:, pairs(questions)]
-    own = draw.random((tables, 2 * questions)) < p
-    copied = draw.random((tables, questions))[:, pairs(questions)] < np.sqrt(correlation)
-    keep = copied & (draw.random((tables, 2 * questions)) < np.sqrt(correlation))
-    return np.where(keep, shared, own)
-
-
-def ask(asked: Asked, name: str, family: str, *ends: str, **given: str) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    found = asked.columns(name, family, *ends, **given)
-    return found[ends[0]], found[ends[1]]
 
 
 def steerability(draw: Draw, tables: int) -> Iterable[Row]:
@@ -114,26 +52,6 @@ def anti_steerable(draw: Draw, tables: int) -> Iterable[Row]:
             found = ask(asked, "steerability", family.name, "anti_steerable_low", "anti_steerable_high")  # fmt: skip
             case = f"truth {p:g}, {questions} questions, correlation {correlation:g}"
             yield covered("anti_steerable_fraction", case, found, p, fraction=True, edge=p in (0, 0.02, 1) or questions == 10)  # fmt: skip
-
-
-def vectors(draw: Draw, tables: int, questions: int, resamples: int) -> dict[Vector, np.ndarray]:
-    """Return slopes under fitted and resampled vectors: 30 training differences in 4 dimensions.
-
-    An item's slope is the product of its own gradient with the vector; the truth over new training
-    and test questions is 1.
-    """
-    d, n = 4, 30
-    centre = np.array([1.0, 0, 0, 0])
-    training = centre + draw.normal(0, 1.2, (tables, n, d))
-    gradient = centre + 0.8 * np.moveaxis(
-        np.array([alike(draw, tables, questions, 0.5) for _ in range(d)]), 0, -1
-    )
-    found = {FITTED: np.einsum("tid,td->ti", gradient, training.mean(axis=1))}
-    for number in range(resamples):
-        rows = draw.integers(0, n, (tables, n))
-        again = np.take_along_axis(training, rows[:, :, None], axis=1).mean(axis=1)
-        found[Vector("resample", number=number)] = np.einsum("tid,td->ti", gradient, again)
-    return found
 
 
 def unconditional(draw: Draw, tables: int) -> Iterable[Row]:
@@ -214,112 +132,6 @@ def suspects(draw: Draw, tables: int) -> Iterable[Row]:
             found = relation["difference_low"][kept], relation["difference_high"][kept]
             case = f"{removed} of {questions} questions leaked"
             yield covered("difference without leaked", case, found, -0.5 * removed / questions, edge=removed < 6)  # fmt: skip
-
-
-OTHER = Vector("fitted", "pca")
-
-
-def compare(draw: Draw, tables: int) -> Iterable[Row]:
-    made, cases = [], [(10, 0.5), (48, 0.0), (48, 0.9)]
-    for number, (questions, correlation) in enumerate(cases):
-        common = alike(draw, tables, questions, correlation)
-        slopes = {
-            FITTED: 1 + common + alike(draw, tables, questions, correlation),
-            OTHER: 0.7 + common,
-        }
-        made.append(Family(f"d{number}", slopes, pairs(questions)))
-    with warehouse(*made) as asked:
-        for family, (questions, correlation) in zip(made, cases, strict=True):
-            found = ask(asked, "compare", family.name, "difference_low", "difference_high")
-            case = f"truth 0.3, {questions} questions, correlation {correlation:g}"
-            yield covered("compare: difference", case, found, 0.3, edge=questions == 10)
-    yield from compare_fractions(draw, tables)
-    yield from compare_vectors(draw, tables)
-
-
-def compare_fractions(draw: Draw, tables: int) -> Iterable[Row]:
-    cases = [(q, p, o) for q in (10, 48, 200) for p, o in ((0.0, 0.0), (0.1, 0.1), (0.3, 0.2), (0.5, 0.1))]  # fmt: skip
-    made = []
-    for number, (questions, p, o) in enumerate(cases):
-        uniform = draw.random((tables, questions))[:, pairs(questions)]
-        other = draw.random((tables, questions * 2))
-        mixed = np.where(draw.random((tables, 2 * questions)) < 0.6, uniform, other)
-        made.append(Family(f"e{number}", {FITTED: 1 - 2.0 * (uniform < p), OTHER: 1 - 2.0 * (mixed < o)}, pairs(questions)))  # fmt: skip
-    with warehouse(*made) as asked:
-        for family, (questions, p, o) in zip(made, cases, strict=True):
-            found = ask(asked, "compare", family.name, "anti_steerable_low", "anti_steerable_high")  # fmt: skip
-            case = f"truth {p:g} - {o:g}, {questions} questions"
-            yield covered("compare: anti-steerable", case, found, p - o, fraction=True, edge=p == 0 or questions == 10)  # fmt: skip
-
-
-def compare_vectors(draw: Draw, tables: int) -> Iterable[Row]:
-    """The second method's vector is the first one's with noise of the training draw of its own."""
-    one = vectors(draw, tables, 48, 20)
-    slopes = dict(one)
-    for vector, values in one.items():
-        name = Vector(vector.role, "pca", vector.number)
-        slopes[name] = 0.6 * values
-    family = Family("v", slopes, pairs(48))
-    with warehouse(family) as asked:
-        found = ask(asked, "compare", "v", "unconditional_low", "unconditional_high")
-        yield covered("compare: difference, unconditional", "truth 0.4, 48 questions", found, 0.4)
-
-
-NULLS = [Vector("null", kind, k) for kind in ("random", "label_shuffled") for k in range(20)]
-
-
-def exchangeable(draw: Draw, tables: int, questions: int) -> dict[Vector, np.ndarray]:
-    """Return slopes of a fitted vector that is one more of its nulls: each has a shift of its own."""
-    common = alike(draw, tables, questions, 0.5)
-    return {
-        vector: common * draw.normal(0, 0.5, (tables, 1)) + draw.normal(0, 0.4, (tables, 1))
-        for vector in (FITTED, *NULLS)
-    }
-
-
-def verdict(draw: Draw, tables: int) -> Iterable[Row]:
-    q = 48
-    place = np.tile([0, 1], q)
-    noise = alike(draw, tables, q, 0.5)
-
-    def family(name: str, slopes: np.ndarray) -> Family:
-        return Family(name, {FITTED: slopes}, pairs(q), positive_option=place)
-
-    follow = [np.where(hits(draw, tables, q, 1 - p, 0.3), -1.0, 1.0) + 0.01 * noise for p in (0.9, 0.8)]  # fmt: skip
-    layers = np.stack([alike(draw, tables, 24, 0.5) for _ in range(5)])
-    made = [
-        family("nothing", noise),
-        family("letter", 2.0 * (1 - 2 * place) + noise),
-        family("concept", 2.0 + 0.3 * noise),
-        family("ninety", follow[0]),
-        family("eighty", follow[1]),
-        Family("exchangeable", exchangeable(draw, tables, 12), pairs(12), positive_option=place[:24]),
-        Family("layers", {FITTED: layers}, pairs(24), positive_option=place[:48]),
-        Family("one-letter", {FITTED: 2.0 + noise}, pairs(q), positive_option=0 * place),
-    ]  # fmt: skip
-    steers = ("steers reliably", "steers in part")
-    with warehouse(*made) as asked:
-
-        def share(name: str, *verdicts: str, **given: str) -> float:
-            found = asked.columns("verdict", name, "verdict", **given)["verdict"]
-            return float(np.isin(found, verdicts).mean())
-
-        layer = {"layer": "0"}
-        yield Row("verdict steers, no null", "mean slope 0", share("nothing", *steers, **layer), 0, 0.025)  # fmt: skip
-        yield Row("verdict only through a bias", "no letter effect, mean slope 0", share("nothing", "only through a bias", **layer), 0, 0.005)  # fmt: skip
-        yield Row("verdict steers", "letter moves, concept does not", share("letter", *steers, **layer), 0, 0.025)  # fmt: skip
-        yield Row("verdict only through a bias", "letter moves (power)", share("letter", "only through a bias", **layer), 0.99, 1)  # fmt: skip
-        yield Row("verdict steers reliably", "all follow (power)", share("concept", "steers reliably", **layer), 0.99, 1)  # fmt: skip
-        yield Row("verdict steers reliably", "exactly .9 follow (false)", share("ninety", "steers reliably", **layer), 0, 0.03)  # fmt: skip
-        yield Row("verdict steers reliably", ".8 follow (false)", share("eighty", "steers reliably", **layer), 0, 0.005)  # fmt: skip
-        found = asked.columns("verdict", "exchangeable", "random_p", "label_shuffled_p", "steerability", **layer)  # fmt: skip
-        for kind in ("random", "label_shuffled"):
-            yield Row(f"{kind}_p <= .05", "fitted vector is such a null", float((found[f"{kind}_p"] <= 0.05).mean()), 0.035, 0.065)  # fmt: skip
-        yield Row("verdict steers, beyond nulls", "the same, all lines one family", share("exchangeable", *steers, **layer), 0, 0.001)  # fmt: skip
-        yield Row("verdict steers, cross_fitted", "5 layers, mean slope 0", share("layers", *steers), 0, 0.04)  # fmt: skip
-        ends = ask(asked, "verdict", "layers", "steerability_low", "steerability_high")
-        yield covered("steerability, cross_fitted", "5 layers, truth 0", ends, 0.0)
-        yield Row("verdict cannot tell", "positive option always first", share("one-letter", "cannot tell", **layer), 1, 1)  # fmt: skip
 
 
 METRICS: tuple[Callable[[Draw, int], Iterable[Row]], ...] = (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.analysis import coverage_bias
-from tests.analysis.coverage_bias import INTERIOR, NULL, Row
+from tests.analysis.bias_models import INTERIOR, NULL
+from tests.analysis.coverage_bias import Row
 
 
 def margin(share: float, n: int) -> float:

@@ -16,12 +16,6 @@ from tests.analysis.tables import fill, warehouse, words
 VARIANTS = ("base", "user_positive")
 
 
-@pytest.fixture
-def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    with warehouse() as connection:
-        yield connection
-
-
 @pytest.fixture(scope="module")
 def world() -> Iterator[Any]:
     """Two models, twelve concepts, both fits x both variants; 10 questions, some with two items."""
@@ -207,109 +201,6 @@ def test_nulls_of_the_grid(empty: duckdb.DuckDBPyConnection) -> None:
     assert row["nulls"] == "8 random"
     assert row["random_p"] == pytest.approx(2 * st.t.sf(abs(t), 7), rel=1e-4)
     assert row["null_q"] == row["null_p"] == row["random_p"]
-
-
-@pytest.fixture
-def disturbed(empty: duckdb.DuckDBPyConnection) -> tuple[duckdb.DuckDBPyConnection, Any]:
-    """Vectors of two concepts, each evaluated on both; a third concept steers nothing at home."""
-    draw = np.random.default_rng(4)
-    runs = [("c", "c"), ("c", "d"), ("d", "d"), ("d", "c"), ("e", "e"), ("e", "c")]
-    centres = dict(zip(runs, (2.0, 0.5, 1.0, -0.2, 0.0, 0.3), strict=True))
-    slopes = {run: centres[run] + draw.normal(0, 0.5, 8) for run in runs}
-    fits, concepts = zip(*runs, strict=True)
-    fill(
-        empty,
-        fit_concept=np.repeat(fits, 8),
-        concept=np.repeat(concepts, 8),
-        question=np.tile(np.arange(8), 6),
-        slope=np.concatenate(list(slopes.values())),
-    )
-    for fit, direction in {"c": [3.0, 4.0], "d": [8.0, 6.0], "e": [0.0, 1.0]}.items():
-        vector = f"m|{fit}|base|mean_difference|"
-        empty.execute("insert into vector_direction values (?, 0, ?)", [vector, direction])
-    return empty, slopes
-
-
-def test_side_effects(disturbed: tuple[duckdb.DuckDBPyConnection, Any]) -> None:
-    connection, slopes = disturbed
-    found = {(row["fit_concept"], row["concept"]): row for row in rows(connection, "side_effects")}
-    assert set(found) == {("c", "d"), ("d", "c"), ("e", "c")}
-    row, here, home = found["c", "d"], slopes["c", "d"], slopes["c", "c"]
-    assert row["side_effect"] == pytest.approx(here.mean(), abs=1e-6)
-    assert row["side_effect_p"] == pytest.approx(st.ttest_1samp(here, 0).pvalue, rel=1e-4)
-    assert row["relative"] == pytest.approx(here.mean() / home.mean(), rel=1e-5)
-    t, va, vb = st.t.ppf(0.975, 7), here.var(ddof=1) / 8, home.var(ddof=1) / 8
-    ends = np.roots([home.mean() ** 2 - t * t * vb, -2 * here.mean() * home.mean(), here.mean() ** 2 - t * t * va])  # fmt: skip
-    assert (row["relative_low"], row["relative_high"]) == pytest.approx(sorted(ends), rel=1e-4)
-    assert row["cosine"] == pytest.approx(48 / 50)
-    assert row["expected"] == pytest.approx(48 / 100 * slopes["d", "d"].mean(), rel=1e-5)
-    assert (row["nulls"], row["complete"]) == ("no null", True)
-    idle = found["e", "c"]
-    assert idle["relative"] is idle["relative_low"] is None
-    assert idle["own_steerability"] == pytest.approx(slopes["e", "e"].mean(), abs=1e-6)
-
-
-def test_a_filter_on_concepts_is_for_the_disturbed_one(
-    disturbed: tuple[duckdb.DuckDBPyConnection, Any],
-) -> None:
-    (row,) = rows(disturbed[0], "side_effects", concept="d")
-    assert (row["fit_concept"], row["concept"]) == ("c", "d")
-    assert row["relative"] is not None
-
-
-def test_cosines_of_variants(empty: duckdb.DuckDBPyConnection) -> None:
-    fill(empty, fit_variant=np.repeat(VARIANTS, 3), question=np.tile(np.arange(3), 2), slope=np.ones(6))  # fmt: skip
-    draw = np.random.default_rng(7)
-    pairs = [draw.normal(size=(2, 64)) * 0.05 + np.eye(64)[[0, 0]] for _ in range(7)]
-    for number, (variant, name) in enumerate((v, f"m|c|{v}|mean_difference|") for v in VARIANTS):
-        empty.execute(
-            "insert into vector_direction values (?, 0, ?)", [name, pairs[0][number].tolist()]
-        )
-        for k in range(1, 7):
-            empty.execute("insert into vector by name select * replace (? as vector_id, ? as parent_vector_id, ? as resample, 'resample' as role) from vector where vector_id = ?", [f"{variant}{k}", name, k, name])  # fmt: skip
-            empty.execute("insert into vector_layer by name select * replace (? as vector_id) from vector_layer where vector_id = ?", [f"{variant}{k}", name])  # fmt: skip
-            empty.execute("insert into vector_direction values (?, 0, ?)", [f"{variant}{k}", pairs[k][number].tolist()])  # fmt: skip
-    empty.execute("update vector_fit set n_questions = 12")
-    (row,) = rows(empty, "vector_cosine")
-    (a, b), resamples, f = pairs[0], pairs[1:], 12 / 11
-    aa, bb, ab = (
-        left @ right - f * np.mean([(u[i] - left) @ (u[j] - right) for u in resamples])
-        for left, right, i, j in ((a, a, 0, 0), (b, b, 1, 1), (a, b, 0, 1))
-    )
-    assert min(aa / (a @ a), bb / (b @ b)) > 0.5
-    corrected = ab / np.sqrt(aa * bb)
-    changes = [
-        (u @ b + v @ a) / np.sqrt(aa * bb) - corrected * (u @ a / aa + v @ b / bb)
-        for u, v in resamples
-    ]
-    half = st.t.ppf(0.975, 5) * np.std(changes, ddof=1)
-    assert (row["fit_variant_a"], row["fit_variant_b"], row["n_resamples"]) == (
-        "base",
-        "user_positive",
-        6,
-    )
-    assert row["cosine"] == pytest.approx(a @ b / np.sqrt(a @ a * (b @ b)), abs=1e-6)
-    assert row["corrected_cosine"] == pytest.approx(min(1, corrected), abs=1e-5)
-    assert row["corrected_low"] == pytest.approx(corrected - half, abs=1e-5)
-    assert row["corrected_high"] == pytest.approx(min(1, corrected + half), abs=1e-5)
-    assert row["systematic_share"] == pytest.approx(min(aa / (a @ a), bb / (b @ b)), abs=1e-5)
-    assert row["chance"] == pytest.approx(1.959964 / 8)
-
-
-@pytest.mark.parametrize(("half", "share"), [(0.6, 0.75), (0.2, 1 / 3), (None, None)])
-def test_without_resamples_a_cosine_is_corrected_by_split_halves(
-    empty: duckdb.DuckDBPyConnection, half: float | None, share: float | None
-) -> None:
-    fill(empty, fit_variant=np.repeat(VARIANTS, 3), question=np.tile(np.arange(3), 2), slope=np.ones(6))  # fmt: skip
-    for variant, direction in zip(VARIANTS, ([1.0, 0.0], [1.0, 1.0]), strict=True):
-        empty.execute("insert into vector_direction values (?, 0, ?)", [f"m|c|{variant}|mean_difference|", direction])  # fmt: skip
-    empty.execute("update vector_layer set split_half_cosine = ?", [half])
-    (row,) = rows(empty, "vector_cosine")
-    assert row["cosine"] == pytest.approx(2**-0.5)
-    assert row["systematic_share"] == (share and pytest.approx(share))
-    clear = share is not None and share > 0.5
-    assert row["corrected_cosine"] == (pytest.approx(2**-0.5 / share) if clear else None)
-    assert row["corrected_low"] is row["corrected_high"] is None
 
 
 def test_degenerate_vectors_count_nowhere(empty: duckdb.DuckDBPyConnection) -> None:

@@ -13,8 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from tests.analysis import clustered
 from tests.analysis.conftest import rows
-from tests.analysis.tables import fill
-from warehouse import migrate
+from tests.analysis.tables import fill, warehouse
 
 METHODS = ("lda", "mean_difference", "pca")
 VARIANTS = ("base", "system_negative", "system_positive")
@@ -32,7 +31,7 @@ class World(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world() -> Iterator[World]:
     draw, n = np.random.default_rng(5), QUESTION.size
     slopes, baselines, parts = {}, {}, []
     for concept in CONCEPTS:
@@ -53,9 +52,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "question": np.tile(QUESTION, len(parts)),
         "item": np.tile(np.arange(n), len(parts)),
     }
-    path = tmp_path_factory.mktemp("methods") / "w.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        migrate.apply(connection)
+    with warehouse() as connection:
         fill(connection, **columns)
         yield World(connection, slopes, baselines)
 

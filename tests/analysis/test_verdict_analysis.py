@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -119,6 +120,19 @@ def test_its_numbers_are_those_of_steerability(asked: Asked) -> None:
     assert row["first_slope"] == pytest.approx(slopes[PLACE == 0].mean())
     assert row["second_slope"] == pytest.approx(slopes[PLACE == 1].mean())
     assert row["letter_share"] == pytest.approx(np.corrcoef(slopes, PLACE)[0, 1] ** 2)
+
+
+def test_nulls_of_fewer_multipliers_are_no_yardstick(writable: duckdb.DuckDBPyConnection) -> None:
+    """As in steerability: a null's slope over other multipliers is another slope."""
+    known = {row["nulls"] for row in rows(writable, "verdict", layer="1")}
+    assert known == {row["nulls"] for row in rows(writable, "steerability", layer="1")}
+    assert known == {"5 random, 4 label_shuffled"}
+    writable.execute(
+        "delete from measurement where multiplier = 1.5 and run_id in "
+        "(select run_id from run_card where method = 'label_shuffled')"
+    )
+    for name in ("steerability", "verdict"):
+        assert {row["nulls"] for row in rows(writable, name, layer="1")} == {"5 random"}
 
 
 def test_the_letter_is_projected_out_where_training_had_both_orders(asked: Asked) -> None:

@@ -13,7 +13,7 @@ from specs.catalog import Catalog
 from specs.schema import Concept
 from specs.settings import Settings
 
-PUBLISHED = {  # peers.md 3.1, correction (b): 0-50/50-100 and 0-40/50-100
+PUBLISHED = {  # leaks counted apart from this code: splits 0-50/50-100 and 0-40/50-100
     "self-awareness-general-ai": (150, 142),
     "one-box-tendency": (137, 135),
     "myopic-reward": (133, 133),

@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 
 from runners.prompts.positions import TokenisedItem
-from tests.runners.families import VOCABULARY, random_items
+from tests.runners.families import random_items
+from tests.runners.family_configs import VOCABULARY
 
 
 def several(

@@ -14,16 +14,15 @@ from runners.engine.edits import Rows
 from runners.engine.reference import Answer, measure
 from runners.engine.replay import replay_sweep
 from tests.runners.families import (
-    CONFIGS,
     MIXED,
     OPERATIONS,
-    REPLAYED_CONFIGS,
     UNEQUAL,
     random_births,
     random_edits,
     random_items,
     tiny,
 )
+from tests.runners.family_configs import CONFIGS, REPLAYED_CONFIGS
 
 
 def one_by_one(

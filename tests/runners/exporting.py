@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import duckdb
 
 from runners.models.load import load
 from runners.models.model_argument import model_from_argument
 from runners.prompts.positions import TokenisedItem
 from specs.catalog import Catalog
 from specs.settings import Settings
+from tests.experiments import ask
 from tests.runners.conftest import bench_of
 from tests.runners.toy_models import save
 
@@ -41,12 +39,6 @@ def ran(folder: Path, family: str) -> Path:
     save(folder / "model", family, **SIZES)
     command(folder, "run", "--model", str(folder / "model"), "--norm", "unit", *ASKED)
     return folder
-
-
-def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
-    path = str(folder / "data" / "warehouse.duckdb")
-    with duckdb.connect(path, read_only=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 def measured(

@@ -26,7 +26,7 @@ from specs.catalog import Catalog
 from specs.schema import FittedMethod
 from specs.settings import Settings
 from tests.runners.conftest import bench_of
-from tests.runners.test_methods import alternating, cosine, planted
+from tests.runners.planted import cosine, planted
 
 LAYERS = (2, 3, 4, 5)
 """Those at whose output the planted direction is written."""
@@ -57,7 +57,7 @@ def benches(loaded: LoadedModel, catalog: Catalog, home: Path) -> dict[str, Benc
     """Return concept kind, with training questions in both orders and in one each by turns."""
     return {
         "both": bench_of("kind", loaded, catalog, home / "both"),
-        "alternate": alternating("kind", loaded, catalog, home / "alternate"),
+        "alternate": bench_of("kind", loaded, catalog, home / "alternate", "alternate"),
     }
 
 

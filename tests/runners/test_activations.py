@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from runners.campaign.ids import Fit
-from runners.campaign.leftovers import remove_leftovers, temporary
+from runners.campaign.leftovers import remove_leftovers
 from runners.fitting.activations import ActivationFile, Shape
 from runners.fitting.training import Training
 from specs.faults import Refused
+from warehouse.whole_file import temporary
 
 SHAPE = Shape(3, 5, 4)
 HEADER = {"format": "x", "read": "answer_token"}

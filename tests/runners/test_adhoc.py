@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
+
+import click
 
 from runners.campaign.adhoc import Request, experiment
 from specs.catalog import Catalog
+from specs.parts import FitCombination, Norm, Operator, Scope, Split
 from specs.schema import Experiment
 from specs.settings import Settings
 
@@ -29,3 +32,17 @@ def test_zero_takes_nulls_and_resamples_away() -> None:
     assert (found.resamples, found.nulls.random, found.nulls.label_shuffled) == (0, 0, 0)
     assert found.name.startswith("tan2024-in-distribution-")
     assert found.concepts == ("tag:tan2024",)
+
+
+def test_options_offer_what_a_spec_takes() -> None:
+    from runners.commands import run
+
+    offered = {p.name: p.type.choices for p in run.params if isinstance(p.type, click.Choice)}
+    for name, taken in {
+        "combinations": FitCombination,
+        "operators": Operator,
+        "scopes": Scope,
+        "norms": Norm,
+        "splits": Split,
+    }.items():
+        assert tuple(offered[name]) == get_args(taken), name

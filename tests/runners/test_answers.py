@@ -4,7 +4,8 @@ import torch
 from runners.engine import answers as module
 from runners.engine.answers import Head, answers, log_probabilities
 from runners.models.architecture import parts
-from tests.runners.families import VOCABULARY, WIDTH, random_model, tiny
+from tests.runners.families import random_model, tiny
+from tests.runners.family_configs import VOCABULARY, WIDTH
 
 torch.set_num_threads(1)
 DRAW = torch.Generator().manual_seed(3)

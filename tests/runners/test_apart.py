@@ -11,7 +11,8 @@ from runners.fitting.extraction import read_activations
 from runners.models.families import REPLAYED
 from specs.faults import Refused
 from specs.schema import Read
-from tests.runners.families import MIXED, REPLAYED_CONFIGS, UNEQUAL, random_items, tiny
+from tests.runners.families import MIXED, UNEQUAL, random_items, tiny
+from tests.runners.family_configs import REPLAYED_CONFIGS
 
 torch.set_num_threads(1)
 READS = get_args(Read)

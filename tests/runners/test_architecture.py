@@ -5,14 +5,8 @@ import transformers
 from runners.models.architecture import parts, way, why_not_exact
 from runners.models.families import FAMILIES, RECURRENT, REPLAYED
 from specs.faults import Refused
-from tests.runners.families import (
-    CONFIGS,
-    LAYERS,
-    REPLAYED_CONFIGS,
-    SHAPE,
-    random_model,
-    tiny,
-)
+from tests.runners.families import random_model, tiny
+from tests.runners.family_configs import CONFIGS, LAYERS, REPLAYED_CONFIGS, SHAPE
 from tests.runners.stories import stories
 
 SMALL = {k: v for k, v in SHAPE.items() if k not in ("attention_dropout", "num_key_value_heads")}

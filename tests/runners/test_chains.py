@@ -12,18 +12,15 @@ from runners.reference_model.design import questions
 from specs.faults import Refused
 from tests.runners.differences import largest_differences
 from tests.runners.families import (
-    CONFIGS,
-    LAYERS,
     MIXED,
     MULTIPLIERS,
-    VOCABULARY,
-    WIDTH,
     random_births,
     random_items,
     random_model,
     stand_in,
     tiny,
 )
+from tests.runners.family_configs import CONFIGS, LAYERS, VOCABULARY, WIDTH
 from tests.runners.stories import stories
 
 SCOPES = ("answer", "decision")

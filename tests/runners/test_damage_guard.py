@@ -20,7 +20,8 @@ from runners.engine.edits import Edit, rows_of
 from runners.prompts.encoding import encode_plain
 from specs.faults import Refused
 from specs.schema import TextSet
-from tests.runners.families import WIDTH, random_births, tiny
+from tests.runners.families import random_births, tiny
+from tests.runners.family_configs import WIDTH
 from tests.runners.test_damage_sweep import TEXTS
 from tests.runners.tokenizers import CHATML, byte_level
 
@@ -155,7 +156,6 @@ def test_long_texts_are_cut_and_single_tokens_refused():
     assert longer.texts[0].prompt[:4] == short.texts[0].prompt
     assert (short.n_cut, longer.n_cut) == (2, 0)
     assert short.evaluation_id != longer.evaluation_id  # other tokens, other numbers
-    whole = encode_plain(loaded.tokenizer, ["a"])[0]
-    if len(whole) == 1:
-        with pytest.raises(Refused, match="single token of model toy"):
-            tokenise_texts(loaded, read(("a", "b"), 9))
+    assert len(encode_plain(loaded.tokenizer, ["a"])[0]) == 1
+    with pytest.raises(Refused, match="single token of model toy"):
+        tokenise_texts(loaded, read(("a", "b"), 9))

@@ -15,18 +15,8 @@ from runners.engine.edits import Edit, rows_of
 from runners.models.architecture import parts
 from runners.prompts.positions import TokenisedItem
 from specs.faults import Refused
-from tests.runners.families import (
-    CONFIGS,
-    LAYERS,
-    REPLAYED_CONFIGS,
-    VOCABULARY,
-    WIDTH,
-    random_births,
-    random_items,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import random_births, random_items, random_model, stand_in, tiny
+from tests.runners.family_configs import CONFIGS, LAYERS, REPLAYED_CONFIGS, VOCABULARY, WIDTH
 
 torch.set_num_threads(1)
 FAMILIES = ["llama", "gpt2", "gemma2", "mistral (window 6)", "falcon (alibi)", "mamba", "cohere"]
@@ -128,6 +118,13 @@ def test_blocks_up_to_the_layer_run_once_and_no_pass_is_larger_than_asked(monkey
     damage_sweep(loaded, TEXTS, {1: torch.randn(5, WIDTH)}, 40)
     assert runs == [1, 1, 11, 11]  # 4 texts x 5 vectors of 17 tokens, 2 at a time
     assert max(tokens) == 4 * 17
+
+
+def test_the_reference_path_reads_a_text_once_without_steering():
+    loaded, passes = stand_in(random_model("llama")), []
+    loaded.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    reference_damages(loaded, TEXTS[:2], {1: torch.randn(3, WIDTH)}, 64)
+    assert len(passes) == 2 * (1 + 3)
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma2", "mamba"])

@@ -12,13 +12,10 @@ from runners.methods.mean_centred import mean_centred
 from runners.methods.mean_difference import mean_difference
 from runners.methods.pca import pca
 from runners.methods.pca_centered import pca_centered
+from tests.runners.planted import cosine
 
 SHAPES = [(12, 40), (40, 12)]
 """Fewer and more items than features: both ways to solve."""
-
-
-def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
 def classes(items: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

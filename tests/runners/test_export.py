@@ -15,7 +15,8 @@ from runners.methods.vector_file import read_vectors, refuse_another_model
 from specs.faults import Refused
 from specs.schema import VectorFile
 from tests.command import steerhouse
-from tests.runners.exporting import ASKED, ask, command, measured, ran
+from tests.experiments import ask
+from tests.runners.exporting import ASKED, command, measured, ran
 from warehouse.connect import connect
 
 WIDTH = 16

@@ -10,17 +10,8 @@ from runners.fitting.extraction import read_activations, read_into
 from runners.models.architecture import parts
 from specs.faults import Refused
 from specs.schema import Read
-from tests.runners.families import (
-    CONFIGS,
-    LAYERS,
-    MIXED,
-    UNEQUAL,
-    WIDTH,
-    random_items,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import MIXED, UNEQUAL, random_items, random_model, stand_in, tiny
+from tests.runners.family_configs import CONFIGS, LAYERS, WIDTH
 from tests.runners.stories import stories
 
 torch.set_num_threads(1)

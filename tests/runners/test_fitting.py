@@ -16,22 +16,14 @@ from runners.fitting.fitter import Fitter
 from specs.catalog import Catalog
 from specs.faults import Refused
 from specs.schema import Method
+from tests.runners.planted import cosine
 
 LAYER = 3
 
 
 @pytest.fixture
-def fitter(kind: Bench, tmp_path: Path) -> Fitter:
-    return Fitter(kind, tmp_path, {}, 8192)
-
-
-@pytest.fixture
 def method(catalog: Catalog) -> Method:
     return catalog.get("methods", "mean_difference")
-
-
-def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float(torch.nn.functional.cosine_similarity(a, b, dim=0))
 
 
 def test_mean_difference_is_the_mean_over_training_items(fitter: Fitter, method: Method) -> None:

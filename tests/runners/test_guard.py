@@ -16,15 +16,8 @@ from runners.engine.reference_sweep import reference_sweep
 from runners.engine.replay import replay_sweep
 from runners.engine.ways import ways
 from specs.faults import Refused
-from tests.runners.families import (
-    MIXED,
-    WIDTH,
-    random_births,
-    random_items,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import MIXED, random_births, random_items, random_model, stand_in, tiny
+from tests.runners.family_configs import WIDTH
 
 DYNAMIC = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
 torch.set_num_threads(1)

@@ -6,14 +6,8 @@ import torch
 from runners.engine.chains import sweep
 from runners.models.architecture import parts
 from specs.faults import Refused
-from tests.runners.families import (
-    LAYERS,
-    MIXED,
-    random_births,
-    random_items,
-    random_model,
-    stand_in,
-)
+from tests.runners.families import MIXED, random_births, random_items, random_model, stand_in
+from tests.runners.family_configs import LAYERS
 
 torch.set_num_threads(1)
 

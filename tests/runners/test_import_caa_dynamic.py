@@ -58,7 +58,6 @@ def test_all_of_it_is_there(rows: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_the_window_decides_how_much_is_the_letter(rows: duckdb.DuckDBPyConnection) -> None:
-    """peers.md 3.1, correction (e)."""
     wide, narrow = shares(rows, 5), shares(rows, 1.5)
     assert [round(wide[c, 13], 2) for c in CONCEPTS] == [0.06, 0.11, 0.16, 0.42]
     assert [round(narrow[c, 13], 2) for c in CONCEPTS] == [0.99, 0.93, 0.92, 0.98]

@@ -20,11 +20,6 @@ LAYER = 3
 BOTH = ("base", "user_positive")
 
 
-@pytest.fixture
-def fitter(kind: Bench, tmp_path: Path) -> Fitter:
-    return Fitter(kind, tmp_path, {}, 8192)
-
-
 def differences(fitter: Fitter, variant: str) -> np.ndarray:
     positive, negative = fitter.training(variant).layer(LAYER)
     found: np.ndarray = positive.astype(np.float64) - negative

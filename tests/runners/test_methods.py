@@ -7,18 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.build import build
 from runners.campaign.bench import Bench
 from runners.engine.reference import measure
 from runners.fitting.derived import Draw
 from runners.fitting.fitter import Fitter
 from runners.models.load import LoadedModel
-from runners.reference_model.assemble import SEED, _rotation
-from runners.reference_model.axes import direction, vector
+from runners.reference_model.axes import direction
 from specs.catalog import Catalog
 from specs.faults import Refused
-from specs.settings import Settings
 from tests.runners.conftest import bench_of
+from tests.runners.planted import cosine, planted
 
 LAYER = 3
 METHODS = (
@@ -31,41 +29,11 @@ METHODS = (
 """Those that find the concept where letters alternate."""
 
 
-def planted(terms: dict[str, float]) -> np.ndarray:
-    """Return where the model's rotation puts some axes, float64 [d_model], length 1."""
-    import torch
-
-    turned = vector(terms) @ _rotation(torch.Generator().manual_seed(SEED)).T
-    # The generator also draws the fillers' noise, after the rotation.
-    found: np.ndarray = (turned / turned.norm()).numpy()
-    return found
-
-
-def cosine(a: object, b: object) -> float:
-    one, other = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
-
-
-def alternating(name: str, loaded: LoadedModel, catalog: Catalog, home: Path) -> Bench:
-    """Return a concept whose training questions come in one order each, by turns (Tan et al.)."""
-    concept = catalog.get("concepts", name)
-    orders = concept.option_order.model_copy(update={"train": "alternate"})
-    concept = concept.model_copy(update={"name": f"{name}-alternate", "option_order": orders})
-    variants = {v: catalog.get("variants", v) for v in ("base", "user_positive")}
-    built = build(concept, list(variants.values()), Settings(home=home))
-    return Bench(loaded, concept, built, variants)
-
-
 @pytest.fixture(scope="session")
 def by_turns(
     reference: LoadedModel, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory
 ) -> Bench:
-    return alternating("kind", reference, catalog, tmp_path_factory.mktemp("alternate"))
-
-
-@pytest.fixture
-def fitter(kind: Bench, tmp_path: Path) -> Fitter:
-    return Fitter(kind, tmp_path, {}, 8192)
+    return bench_of("kind", reference, catalog, tmp_path_factory.mktemp("alternate", "alternate"))
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -253,12 +221,7 @@ def test_a_draw_is_refitted_as_the_whole_is(fitter: Fitter, catalog: Catalog) ->
 def test_one_order_only_cannot_tell_the_letter(
     reference: LoadedModel, catalog: Catalog, tmp_path: Path
 ) -> None:
-    concept = catalog.get("concepts", "kind")
-    orders = concept.option_order.model_copy(update={"train": "source"})
-    concept = concept.model_copy(update={"name": "kind-first", "option_order": orders})
-    variants = {"base": catalog.get("variants", "base")}
-    built = build(concept, list(variants.values()), Settings(home=tmp_path))
-    bench = Bench(reference, concept, built, variants)
+    bench = bench_of("kind", reference, catalog, tmp_path, "source")
     fitter = Fitter(bench, tmp_path, {}, 8192)
     with pytest.raises(Refused, match=r"one place in all training items; set `option_order"):
         fitter.vector(catalog.get("methods", "pca_no_letter"), "base", None, 0)

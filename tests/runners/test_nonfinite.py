@@ -5,14 +5,8 @@ from runners.engine.chains import sweep
 from runners.engine.nonfinite import refuse_nonfinite
 from runners.models.architecture import parts
 from specs.faults import Refused
-from tests.runners.families import (
-    MIXED,
-    WIDTH,
-    random_births,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import MIXED, random_births, random_model, stand_in, tiny
+from tests.runners.family_configs import WIDTH
 
 torch.set_num_threads(1)
 

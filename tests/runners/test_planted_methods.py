@@ -16,8 +16,10 @@ from runners.fitting.fitter import Fitter
 from runners.models.load import LoadedModel
 from runners.reference_model.axes import direction
 from specs.catalog import Catalog
+from specs.faults import Refused
+from tests.runners.conftest import bench_of
 from tests.runners.method_cosines import Row, benches, rows
-from tests.runners.test_methods import cosine, planted
+from tests.runners.planted import cosine, planted
 
 FIND_IT = (
     "lda",
@@ -152,8 +154,6 @@ def test_a_mean_over_variants_is_that_of_their_raw_vectors(
 def test_another_concept_is_found_too(
     reference: LoadedModel, catalog: Catalog, tmp_path: Path
 ) -> None:
-    from tests.runners.conftest import bench_of
-
     fitter = Fitter(bench_of("proud", reference, catalog, tmp_path), tmp_path, {}, 8192)
     for name in ("lda", "leace_read", "mean_centred"):
         vector = fitter.vector(catalog.get("methods", name), "base", None, 0)
@@ -164,17 +164,8 @@ def test_another_concept_is_found_too(
 def test_a_sum_with_a_term_without_letter_needs_both_orders(
     reference: LoadedModel, catalog: Catalog, tmp_path: Path
 ) -> None:
-    from builders.build import build
-    from runners.campaign.bench import Bench
-    from specs.faults import Refused
-    from specs.settings import Settings
-
-    concept = catalog.get("concepts", "kind")
-    orders = concept.option_order.model_copy(update={"train": "source"})
-    concept = concept.model_copy(update={"name": "kind-first", "option_order": orders})
-    variants = {"base": catalog.get("variants", "base")}
-    built = build(concept, list(variants.values()), Settings(home=tmp_path))
-    fitter = Fitter(Bench(reference, concept, built, variants), tmp_path, {}, 8192)
+    bench = bench_of("kind", reference, catalog, tmp_path, "source")
+    fitter = Fitter(bench, tmp_path, {}, 8192)
     (tmp_path / "methods").mkdir()
     text = "kind: combined\nterms: [{method: lda}, {method: lda_no_letter}]\n"
     (tmp_path / "methods" / "own.yaml").write_text(text)

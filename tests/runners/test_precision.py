@@ -18,14 +18,8 @@ from runners.fitting.extraction import read_activations
 from runners.models.architecture import parts
 from runners.models.ending import widen_ending
 from tests.runners.differences import one_by_one
-from tests.runners.families import (
-    MIXED,
-    WIDTH,
-    random_births,
-    random_items,
-    random_model,
-    stand_in,
-)
+from tests.runners.families import MIXED, random_births, random_items, random_model, stand_in
+from tests.runners.family_configs import WIDTH
 
 torch.set_num_threads(1)
 NAMES = ("llama", "gemma2", "qwen2", "gpt2", "mistral (window 6)", "mixtral")

@@ -14,15 +14,8 @@ from runners.engine.selfcheck import tolerance
 from runners.fitting.extraction import read_activations
 from runners.models.architecture import parts
 from tests.runners.differences import largest_differences
-from tests.runners.families import (
-    CONFIGS,
-    MIXED,
-    random_births,
-    random_items,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import MIXED, random_births, random_items, random_model, stand_in, tiny
+from tests.runners.family_configs import CONFIGS
 
 torch.set_num_threads(1)
 SYSTEM = random_items([9], [0], seed=9)[0].prompt

@@ -6,14 +6,7 @@ import torch
 from runners.engine.answers import answers
 from runners.engine.reference import measure, reference_activations
 from runners.models.architecture import parts
-from tests.runners.families import (
-    MIXED,
-    random_births,
-    random_items,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import MIXED, random_births, random_items, random_model, stand_in, tiny
 
 torch.set_num_threads(1)
 

@@ -21,7 +21,7 @@ from runners.reference_model.traits import TRAITS
 from runners.reference_model.truth import gain
 from specs.schema import Concept
 
-# research/reference-model.md: mean slope at layer 3, anti-steerable, letter and yes/no share,
+# From the study of the reference model: mean slope at layer 3, anti-steerable, letter and yes/no share,
 # mean unsteered logit difference, slope with a persona in the user turn over slope on base
 STUDY = {
     "kind": (2.992, 0.000, 0.000, 0.008, 1.0, 1.0),

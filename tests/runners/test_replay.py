@@ -13,18 +13,15 @@ from runners.models.architecture import parts
 from runners.models.families import REPLAYED
 from tests.runners.differences import largest_differences
 from tests.runners.families import (
-    CONFIGS,
-    LAYERS,
     MIXED,
     MULTIPLIERS,
-    REPLAYED_CONFIGS,
-    WIDTH,
     random_births,
     random_items,
     random_model,
     stand_in,
     tiny,
 )
+from tests.runners.family_configs import CONFIGS, LAYERS, REPLAYED_CONFIGS, WIDTH
 from tests.runners.stories import stories
 
 LATE, WIDE = ("answer", "decision"), ("prompt", "all")

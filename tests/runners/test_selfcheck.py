@@ -58,7 +58,7 @@ def test_sees_a_wrong_number():
 
 def test_sees_a_family_that_counts_slots_instead_of_looking_at_its_mask(monkeypatch):
     monkeypatch.delitem(REPLAYED, "gpt_neo")  # known by now, and kept from chains
-    # research/fast-sweep.md 6.1: gpt_neo passes every static gate, and is wrong from some slot on.
+    # gpt_neo passes every static gate, and is wrong from some slot on.
     torch.manual_seed(0)
     config = transformers.GPTNeoConfig(
         hidden_size=48, num_layers=4, num_heads=4, attention_types=[[["global", "local"], 2]], window_size=16,

@@ -23,14 +23,8 @@ from runners.fitting.extraction import read_activations
 from runners.models.architecture import parts
 from tests.runners.completions import UNEQUAL, several
 from tests.runners.differences import largest_differences
-from tests.runners.families import (
-    CONFIGS,
-    MIXED,
-    random_births,
-    random_model,
-    stand_in,
-    tiny,
-)
+from tests.runners.families import MIXED, random_births, random_model, stand_in, tiny
+from tests.runners.family_configs import CONFIGS
 
 LATE = ("answer", "decision")
 SCOPES = (*LATE, "prompt", "all")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import sys
 import types
 from pathlib import Path
@@ -17,6 +16,7 @@ from runners.methods.vector_file import read_vectors
 from runners.methods.vector_layout import layout
 from specs.faults import Refused
 from specs.schema import VectorFile
+from tests.doc_blocks import block
 
 WIDTH, LAYERS = 32, 4
 ROW = torch.arange(WIDTH, dtype=torch.float32)
@@ -154,7 +154,5 @@ def test_gguf_packed_in_eight_bits_is_unpacked(tmp_path: Path) -> None:
 def test_the_method_of_the_docs_is_read(tmp_path: Path) -> None:
     from specs.reader import read as read_spec
 
-    docs = Path(__file__).parents[2] / "docs" / "vectors.md"
-    (block,) = re.findall(r"```yaml\n(.*?)```", docs.read_text(), re.DOTALL)
-    (tmp_path / "kind.yaml").write_text(block)
+    (tmp_path / "kind.yaml").write_text(block("vectors.md", "yaml"))
     assert isinstance(read_spec(tmp_path / "kind.yaml", "methods"), VectorFile)

@@ -13,7 +13,8 @@ from runners.campaign.verdict import judged, routes, tell
 from runners.engine.guard import GuardedSweep
 from runners.engine.selfcheck import Check, tolerance
 from specs.faults import Refused
-from tests.runners.families import CONFIGS, MIXED, random_births, tiny
+from tests.runners.families import MIXED, random_births, tiny
+from tests.runners.family_configs import CONFIGS
 
 ROUTED = {"mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v3", "llama4_text"}
 

@@ -1,4 +1,4 @@
-"""The shipped concepts, variants and experiments of Tan et al. 2024 (research/peers.md 3.1)."""
+"""The shipped concepts, variants and experiments of Tan et al. 2024."""
 
 from __future__ import annotations
 

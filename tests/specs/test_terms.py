@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ from specs.catalog import Catalog
 from specs.faults import Refused
 from specs.schema import CombinedMethod, takes_letter_out, with_terms
 from tests.command import steerhouse
+from tests.doc_blocks import block
 
-DOCS = Path(__file__).parents[2] / "docs" / "methods.md"
 SUM = "kind: combined\nterms:\n  - {method: pca}\n  - {method: %s, coefficient: -2}\n"
 
 
@@ -37,9 +36,7 @@ def test_a_sum_holds_the_specs_that_its_terms_name(here: Path) -> None:
 
 
 def test_the_sum_of_the_docs_is_one(here: Path) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    (text,) = (block for block in blocks if "kind: combined" in block)
-    catalog = catalog_of(here, own=text)
+    catalog = catalog_of(here, own=block("methods.md", "yaml", "kind: combined"))
     assert catalog.faults() == []
     assert len(list(with_terms(catalog.get("methods", "own")))) == 3
 

@@ -21,6 +21,20 @@ create or replace macro cluster_standard_error(total, n) as
 create or replace macro t_factor(confidence, n_questions) as
     student_t_quantile(0.5 + confidence / 2, n_questions - 1);
 
+-- The same of a mean over units that are drawn by themselves, such as concepts; nulls are no unit. An
+-- aggregate over units.
+create or replace macro mean_half_width(value, confidence) as
+    t_factor(confidence, count(value)) * stddev_samp(value) / sqrt(count(value));
+
+-- Two-sided p that a mean slope, or a difference of two, is none; 1 where it is below `slope_floor`:
+-- sure, and yet nothing that could be told from the model's own error.
+create or replace macro difference_p(difference, standard_error, df, slope_floor) as
+    if(
+        abs(difference) < slope_floor,
+        1.0,
+        student_t_two_sided(difference / nullif(standard_error, 0), df)
+    );
+
 -- Intraclass correlation from mean squares between and within questions; `n` is the average size.
 create or replace macro question_correlation_of(between_questions, within_questions, n) as
     (between_questions - within_questions)

@@ -148,18 +148,10 @@ with null_run as (
     select
         asked.run_id as asked_run_id,
         asked.chosen_layer,
-        run.run_id,
-        vector.method as kind
+        companion_run.companion_run_id as run_id,
+        companion_run.kind
     from asked_cards(experiments, models, concepts, methods, 'fitted', asked_layer) as asked
-    inner join vector on vector.parent_vector_id = asked.vector_id and vector.role = 'null'
-    inner join run as asked_run on asked_run.run_id = asked.run_id
-    inner join run
-        on
-            run.vector_id = vector.vector_id
-            and run.evaluation_id = asked_run.evaluation_id
-            and run.operator = asked_run.operator
-            and run.parameters = asked_run.parameters
-            and run.scope = asked_run.scope
+    inner join companion_run on companion_run.run_id = asked.run_id and companion_run.role = 'null'
 ),
 
 moved as (

@@ -1,7 +1,7 @@
 -- The name by which analyses show an id: the alphabetically first of its names (the one that was
 -- asked for is preferred to it) and a suffix. Where an edited concept, variant or model left several
--- ids under one name, the newest has none and the older ones have `@1`, `@2`, ... from the oldest on. Newest is what an experiment still asks for, and of those what
--- was measured last.
+-- ids under one name, the newest has none and the older ones have `@1`, `@2`, ... from the oldest on.
+-- Newest is what an experiment still asks for, and of those what was measured last.
 create view shown_name as
 with first_name as (
     select kind, id, min(name) as name
