@@ -111,7 +111,8 @@ def fgaa(weights: np.ndarray, bias: np.ndarray, target: np.ndarray) -> np.ndarra
 
     `target` is that of `fgaa_target`. Source: Soo et al. 2025, section 3, v_opt.
     """
-    return unit(weights @ target) - bias_direction(weights, bias)
+    found: np.ndarray = unit(weights @ target) - bias_direction(weights, bias)
+    return found
 
 
 def _lengths(matrix: np.ndarray, axis: int) -> np.ndarray:
