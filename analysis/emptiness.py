@@ -20,6 +20,9 @@ CHOICES = ("role", "split", "layer")
 TEXTS = "damage"
 """Topic of the analyses that ask about runs on texts too."""
 
+SCORES = "coherence_scorer"
+"""A column of the analyses that ask about scores of rollouts."""
+
 Filters = dict[str, list[str] | None]
 
 
@@ -30,6 +33,11 @@ def hint(
     filters: Filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
     if not set(FILTERS) <= {parameter.name for parameter in analysis.parameters}:
         return "no row: `steerhouse status` says what ran"
+    if SCORES in {column.name for column in analysis.columns} and not _scored(connection):
+        return (
+            "no row: no rollout has a score yet; `rollouts:` and `scorers:` of an experiment ask "
+            "for them (docs/scorers.md)"
+        )
     texts = analysis.topic == TEXTS
     matching = queries.rows(connection, "matching_runs", **filters, texts=texts)
     if not matching:
@@ -45,6 +53,11 @@ def hint(
         + _instead(asked, *matching[0][:2])
         + slopeless.reason(connection, analysis, filters)
     )
+
+
+def _scored(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether anything was scored."""
+    return bool(connection.execute("select 1 from score limit 1").fetchall())
 
 
 def _instead(asked: Mapping[str, Any], role: str, split: str | None) -> str:

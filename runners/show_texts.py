@@ -61,6 +61,6 @@ def _tokens(speaks: Speaker, text: TokenisedItem, read: Read) -> Iterator[Token]
     pieces = speaks.tokenizer.convert_ids_to_tokens(ids)
     there = read_positions(text, read)
     for position, (token, piece) in enumerate(zip(ids, pieces, strict=True)):
-        marks = ("before",) if position < len(text.prompt) else ()
-        marks += ("read",) if position in there else ()
+        said = {"before": position < len(text.prompt), "read": position in there}
+        marks = tuple(mark for mark, holds in said.items() if holds)
         yield Token(position, token, str(piece), marks)

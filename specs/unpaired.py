@@ -15,8 +15,9 @@ from specs.method import (
     with_terms,
 )
 from specs.parts import Spec
+from specs.sae_features import SaeFitted
 
-UNPAIRED = (CombinedMethod, Lat, Lda, Leace, LogisticProbe, MeanCentred, MeanDifference)
+UNPAIRED = (CombinedMethod, Lat, Lda, Leace, LogisticProbe, MeanCentred, MeanDifference, SaeFitted)
 """Methods that ask of activations no more than which side they are of."""
 
 
@@ -48,5 +49,6 @@ def _reason(method: FittedMethod) -> str | None:
 
 def _read(method: FittedMethod) -> str | None:
     if method.read == "answer_token":
-        return "reads answer_token, and texts answer nothing (`read: mean_all` or last_token does)"
+        other = "last_token" if isinstance(method, SaeFitted) else "mean_all` or `last_token"
+        return f"reads answer_token, and texts answer nothing; set `read: {other}`"
     return None

@@ -250,6 +250,7 @@ def test_killed_anywhere_it_goes_on_there(
     assert cut.run().rollouts == 0
 
 
+@pytest.mark.slow
 def test_more_samples_and_an_autoencoder_later(world: World, tmp_path: Path) -> None:
     later = World(tmp_path).write(SPEC)
     later.run()
@@ -271,6 +272,7 @@ def test_more_samples_and_an_autoencoder_later(world: World, tmp_path: Path) -> 
     assert later.ask("select sum(n_missing) from coverage where split = 'rollout'") == [(0,)]
 
 
+@pytest.mark.slow
 def test_neither_batches_nor_engines_change_a_token(world: World, tmp_path: Path) -> None:
     for name, options in {
         "small": {"tokens_per_batch": 40},
@@ -281,6 +283,7 @@ def test_neither_batches_nor_engines_change_a_token(world: World, tmp_path: Path
         assert other.tokens() == world.tokens()
 
 
+@pytest.mark.slow
 def test_forgetting_the_runs_takes_their_rollouts(tmp_path: Path) -> None:
     gone = World(tmp_path, (FakeSae(2, 128),)).write(SPEC + READ)
     gone.run()
@@ -332,6 +335,7 @@ def test_what_a_user_can_mend(tmp_path: Path) -> None:
     assert "do not fit into the" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_plan_writes_nothing(tmp_path: Path) -> None:
     World(tmp_path).write(SPEC.replace("nulls: {random: 1}\n", ""))
     done = steerhouse("--specs", "specs", "--home", "data", "run", "say", "--dry-run", cwd=tmp_path)

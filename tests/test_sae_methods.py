@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from specs.faults import Refused
+from steerhouse import cli
 from tests import planted_dictionary as planted, planted_home
-from tests.command import steerhouse
 from warehouse.connect import connect
 
 EXPERIMENT = """\
@@ -25,6 +27,12 @@ splits: [test]
 """
 
 
+def steerhouse(folder: Path, *args: str) -> Result:
+    """Run a command in this process, where the heavy libraries are loaded once."""
+    where = ("--specs", str(folder / "specs"), "--home", str(folder / "data"))
+    return CliRunner().invoke(cli, [*where, *args])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the experiment ran."""
@@ -32,8 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     specs = planted_home.write(folder)
     planted_home.write_spec(specs, "experiments", "by_features", EXPERIMENT)
     for command in (("check", "by_features"), ("run", "by_features", "--verify", "12")):
-        done = steerhouse("--specs", "specs", *command, cwd=folder)
-        assert done.returncode == 0, done.stderr
+        done = steerhouse(folder, *command)
+        assert done.exit_code == 0, done.output
     assert "SAE planted on planted, layer 1: explains 1.000 of the variance" in done.stderr
     return folder
 
@@ -119,16 +127,16 @@ def test_nulls_and_resamples_ride_along(folder: Path) -> None:
 
 
 def test_the_same_command_does_nothing_again(folder: Path) -> None:
-    done = steerhouse("--specs", "specs", "run", "by_features", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    done = steerhouse(folder, "run", "by_features")
+    assert done.exit_code == 0, done.output
     assert " 0 to measure" in done.stderr
     assert not rows(folder, "from vector_feature group by all having count(*) > 1")
 
 
 def refused(folder: Path, *args: str) -> str:
-    done = steerhouse("--specs", "specs", *args, cwd=folder)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    done = steerhouse(folder, *args)
+    assert done.exit_code == 1, done.output
+    assert isinstance(done.exception, SystemExit | Refused)
     return done.stderr
 
 
@@ -175,22 +183,46 @@ def test_check_finds_what_is_missing(folder: Path, tmp_path: Path) -> None:
     assert "release gemma-scope-2b-pt-res has no 'layer_12'" in said
 
 
-def test_list_and_dry_run(folder: Path) -> None:
-    done = steerhouse("--specs", "specs", "list", "saes", cwd=folder)
-    assert done.returncode == 0
+def test_list_and_dry_run(folder: Path, tmp_path: Path) -> None:
+    done = steerhouse(folder, "list", "saes")
     for name in ("gemma-2-2b-l12-16k", "gemma-2-9b-l12-16k", "stories260k-l2", "planted"):
         assert name in done.stdout
-    command = ("run", "by_features", "--dry-run")
-    done = steerhouse("--specs", "specs", "--home", "elsewhere", *command, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    done = steerhouse(folder, "--home", str(tmp_path), "run", "by_features", "--dry-run")
+    assert done.exit_code == 0, done.output
 
 
 def test_doctor_says_how_well_it_fits(folder: Path) -> None:
     text = planted_home.sae_spec(planted.save_sae(folder / "off", hook_name=None)) + "layer: 2\n"
     planted_home.write_spec(folder / "specs", "saes", "off", text)
-    arguments = ("--specs", "specs", "doctor", "--model", "planted", "--sae")
-    done = steerhouse(*arguments, "planted", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    done = steerhouse(folder, "doctor", "--model", "planted", "--sae", "planted")
+    assert done.exit_code == 0, done.output
     assert "sae\tits own layer, 1\texplains 1.000 of the variance" in done.stdout
-    said = refused(folder, *arguments[2:], "off")
+    said = refused(folder, "doctor", "--model", "planted", "--sae", "off")
     assert "1.000 of layer 1's" in said
+
+
+TEXTS = """\
+kind: texts
+positive: [the old drizzle, a drizzle, near the umbrella, of puddle]
+negative: [near a, the desk of the, with the]
+"""
+
+
+def test_features_of_texts_in_no_pairs(folder: Path) -> None:
+    specs = folder / "specs"
+    planted_home.write_spec(specs, "concepts", "stormy", TEXTS)
+    method = "kind: sae_difference\nsae: planted\nfeatures: 2\nread: last_token\n"
+    planted_home.write_spec(specs, "methods", "of_texts", method)
+    asked = ("run", "--concept", "stormy", "--model", "planted", "--layers", "1", "--method")
+    done = steerhouse(folder, *asked, "of_texts", "--text-set", "planted")
+    assert done.exit_code == 0, done.output
+    found = rows(
+        folder,
+        "select f.feature, f.coefficient from vector_feature as f join name as n "
+        "on n.id = f.vector_id and n.name = 'of_texts' order by f.feature",
+    )
+    assert [row["feature"] for row in found] == [0, 8]
+    # drizzle twice 1.5, umbrella 2, puddle 2.5; the silent feature is 3 for each of them
+    assert [row["coefficient"] for row in found] == pytest.approx([7.5 / 4, 3.0], abs=0.01)
+    said = refused(folder, *asked, "changed", "--text-set", "planted")
+    assert "texts answer nothing; set `read: last_token`" in said

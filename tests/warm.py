@@ -32,7 +32,6 @@ HEAVY = (
     "pandas",
     "pyarrow.compute",
     "pyarrow.parquet",
-    "sae_lens",
     "safetensors.torch",
     "scipy.linalg",
     "scipy.special",

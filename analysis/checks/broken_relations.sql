@@ -115,6 +115,22 @@ named as (
     from vector_layer
     anti join vector using (vector_id)
     union all
+    select distinct 'vector_feature', vector_id, 'vector', vector_id
+    from vector_feature
+    anti join vector using (vector_id)
+    union all
+    select distinct 'vector_feature', vector_id, 'sae', sae_id
+    from vector_feature
+    anti join sae using (sae_id)
+    union all
+    select distinct 'sae_check', sae_id, 'sae', sae_id
+    from sae_check
+    anti join sae using (sae_id)
+    union all
+    select distinct 'sae_check', sae_id, 'model', model_id
+    from sae_check
+    anti join model using (model_id)
+    union all
     select distinct 'baseline', evaluation_id, 'evaluation', evaluation_id
     from baseline
     anti join evaluation using (evaluation_id)
@@ -159,6 +175,27 @@ named as (
     select distinct 'experiment_run', experiment, 'run', run_id
     from experiment_run
     anti join run using (run_id)
+    union all
+    select 'score', score.rollout_id, 'rollout', score.rollout_id
+    from score
+    anti join rollout using (rollout_id)
+    union all
+    select distinct 'score', score.scorer_id, 'scorer', score.scorer_id
+    from score
+    anti join scorer using (scorer_id)
+    union all
+    select distinct 'score', score.scorer_id, 'execution', score.execution_id
+    from score
+    anti join execution using (execution_id)
+    where score.execution_id is not null
+    union all
+    select 'scorer_concept', scorer_concept.scorer_id, 'scorer', scorer_concept.scorer_id
+    from scorer_concept
+    anti join scorer using (scorer_id)
+    union all
+    select 'scorer_concept', scorer_concept.scorer_id, 'dataset', scorer_concept.dataset_id
+    from scorer_concept
+    anti join dataset using (dataset_id)
     union all
     select distinct 'planted', dataset_id, 'dataset', dataset_id
     from planted

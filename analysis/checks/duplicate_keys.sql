@@ -81,6 +81,27 @@ repeated as (
     group by all
     having copies > 1
     union all
+    select
+        'vector_feature' as relation,
+        concat_ws(' / ', vector_id, layer, feature) as key,
+        count(*) as copies
+    from vector_feature
+    group by all
+    having copies > 1
+    union all
+    select 'sae' as relation, sae_id as key, count(*) as copies
+    from sae
+    group by all
+    having copies > 1
+    union all
+    select
+        'sae_check' as relation,
+        concat_ws(' / ', sae_id, model_id, layer, text_set_id) as key,
+        count(*) as copies
+    from sae_check
+    group by all
+    having copies > 1
+    union all
     select 'evaluation' as relation, evaluation_id as key, count(*) as copies
     from evaluation
     group by all
@@ -238,6 +259,27 @@ repeated as (
         concat_ws(' / ', sae_id, feature, rank) as key,
         count(*) as copies
     from feature_neighbour
+    group by all
+    having copies > 1
+    union all
+    select 'scorer' as relation, scorer_id as key, count(*) as copies
+    from scorer
+    group by all
+    having copies > 1
+    union all
+    select
+        'scorer_concept' as relation,
+        concat_ws(' / ', scorer_id, dataset_id) as key,
+        count(*) as copies
+    from scorer_concept
+    group by all
+    having copies > 1
+    union all
+    select
+        'score' as relation,
+        concat_ws(' / ', rollout_id, scorer_id) as key,
+        count(*) as copies
+    from score
     group by all
     having copies > 1
     union all

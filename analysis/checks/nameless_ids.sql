@@ -21,6 +21,9 @@ bearer as (
     select 'method', vector_id
     from vector
     union all
+    select 'sae', sae_id
+    from sae
+    union all
     select 'text_set', text_set_id
     from text_set
     union all

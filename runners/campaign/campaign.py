@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from runners.campaign import layers
 from runners.campaign.asked import Asked, Run, Unit, gathered
 from runners.campaign.bench import Bench
 from runners.campaign.combinations import Combination
 from runners.campaign.findings import unchosen_layers
+from runners.campaign.fit_key import FitKey
 from runners.campaign.texts_bench import TextsBench
 from runners.console import say
 from runners.fitting.derived import RESAMPLE, Draw
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
     from specs.catalog import Catalog
     from specs.schema import Experiment
     from specs.settings import Settings
-
-
-class FitKey(NamedTuple):
-    """What tells the vectors of one model apart."""
-
-    fit_concept: str
-    method: str
-    fit_variants: tuple[str, ...]
-    norm: str | None
-    seed: int
 
 
 @dataclass
@@ -91,7 +82,7 @@ class Campaign:
 
     def vector(self, combination: Combination) -> SteeringVector:
         """Return the vector of a combination, fitted once."""
-        key = _fit_key(combination)
+        key = FitKey.of(combination)
         if key not in self._vectors:
             self._fit(combination.fit_concept, combination.fit_variants)
         return self._vectors[key]
@@ -103,7 +94,7 @@ class Campaign:
             if (c.fit_concept, c.fit_variants) != (concept, variants):
                 continue
             spec = self.catalog.get("methods", c.method)
-            key = _fit_key(c)
+            key = FitKey.of(c)
             if key not in self._vectors:
                 self._vectors[key] = fitter.vector(spec, variants, c.norm, c.seed)
         fitter.release(keep=self._drawn_from(concept) | self._still_combined(concept))
@@ -112,7 +103,7 @@ class Campaign:
         """Return the fit variants of the means that are still to be made."""
         of_concept = [c for c in self.combinations if c.fit_concept == concept]
         means = [c for c in of_concept if len(c.fit_variants) > 1]
-        return {v for c in means if _fit_key(c) not in self._vectors for v in c.fit_variants}
+        return {v for c in means if FitKey.of(c) not in self._vectors for v in c.fit_variants}
 
     def _drawn_from(self, concept: str) -> set[str]:
         """Return the fit variants whose training activations nulls and resamples will need."""
@@ -293,12 +284,6 @@ class Campaign:
     def _units(self, pairs: Iterable[tuple[Combination, Asked]]) -> list[Unit]:
         named = [(self.benches[c.concept], c.variant, asked) for c, asked in pairs]
         return gathered(named, self.experiment.limit)
-
-
-def _fit_key(combination: Combination) -> FitKey:
-    """Return what tells vectors apart; operators, scopes and evaluation variants do not."""
-    c = combination
-    return FitKey(c.fit_concept, c.method, c.fit_variants, c.norm, c.seed)
 
 
 def _base_first(combination: Combination) -> tuple[int, bool, tuple[str, ...], bool, str]:

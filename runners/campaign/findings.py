@@ -34,13 +34,14 @@ def unasked(campaign: Campaign) -> list[str]:
     """Return a line on vectors that were fitted on texts, and of which nothing was asked."""
     experiment = campaign.experiment
     told = {c.fit_concept for c in campaign.asking}
-    silent = [] if experiment.text_sets else sorted(campaign.texts - told)
+    elsewhere = experiment.text_sets or experiment.rollouts is not None
+    silent = [] if elsewhere else sorted(campaign.texts - told)
     if not silent:
         return []
     return [
         f"{experiment.name}: nothing was asked about the vectors of {_some(silent, WARNED)}, which "
-        "are fitted on texts; name text_sets (--text-set), or concepts with questions beside them "
-        "and these in fit_concepts (--fit-concept)"
+        "are fitted on texts; name text_sets (--text-set), ask for rollouts, or name concepts with "
+        "questions beside them and these in fit_concepts (--fit-concept)"
     ]
 
 
@@ -78,12 +79,17 @@ def choices(campaign: Campaign, best: Mapping[str, Choice]) -> list[str]:
 
 def degenerate(campaign: Campaign, units: Iterable[Unit]) -> list[str]:
     """Return a line on the vectors that are too short to be a direction, of all that was swept."""
-    places = {
-        (one.run.vector.vector_id, one.layer): (unit, one) for unit in units for one in unit.asked
-    }
+    of_dataset = {f.bench.dataset.dataset_id: name for name, f in campaign.fitters.items()}
+    asked = [(unit.bench.concept.name, one) for unit in units for one in unit.asked]
+    asked += [
+        (of_dataset[fit.dataset_id], one)
+        for one in campaign.of_texts()
+        for fit in one.run.vector.fits
+    ]
+    places = {(one.run.vector.vector_id, one.layer): (name, one) for name, one in asked}
     short = {
-        f"{unit.bench.concept.name} · {one.run.vector.name} at layer {one.layer}": None
-        for unit, one in places.values()
+        f"{name} · {one.run.vector.name} at layer {one.layer}": None
+        for name, one in places.values()
         if one.run.vector.degenerate(one.layer)
     }
     count = sum(one.run.vector.degenerate(one.layer) for _, one in places.values())

@@ -74,7 +74,7 @@ class TextsBench:
                 f"Warning: concept {self.concept.name}: texts hold {', '.join(found)}, which "
                 f"{self.loaded.spec.name} reads as control tokens"
             )
-        found = plain_texts(self.loaded, self._texts)
-        fit = {item.item_id: item for item in found if isinstance(item, TokenisedItem)}
-        unfit = {item.item_id: item.reason for item in found if isinstance(item, Unfit)}
+        texts = plain_texts(self.loaded, self._texts)
+        fit = {item.item_id: item for item in texts if isinstance(item, TokenisedItem)}
+        unfit = {item.item_id: item.reason for item in texts if isinstance(item, Unfit)}
         return Tokenised(self.dataset.variants[TEXTS].variant_id, "", fit, unfit)

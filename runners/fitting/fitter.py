@@ -12,8 +12,9 @@ from runners.campaign.texts_bench import TextsBench
 from runners.fitting import vectors
 from runners.fitting.aimed_vectors import aimed_vector
 from runners.fitting.estimator import Estimator, parameters
+from runners.fitting.file_vectors import file_vector
 from runners.fitting.layerwise import fit_layers
-from runners.fitting.norms import BASE, default_norm, factors
+from runners.fitting.norms import BASE, default_norm, no_base
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector, steering_vector
 from runners.fitting.sae_vectors import decoder_vector, layers_of, named_by_id, sae_fit
 from runners.fitting.shelf import Place, Shelf
@@ -21,7 +22,6 @@ from runners.fitting.texts_training import TextsReader
 from runners.fitting.training import Training, TrainingReader, fit_of
 from runners.fitting.vectors import SteeringVector
 from runners.methods.plugins import Plugins
-from runners.methods.vector_file import content_sha256, read_vectors, refuse_another_model
 from specs.faults import Refused
 from specs.schema import (
     AimedMethod,
@@ -97,7 +97,7 @@ class Fitter:
                 plugin does not do as it should.
         """
         if isinstance(method, VectorFile):
-            return self._from_file(method, norm)
+            return file_vector(self, method, norm)
         if isinstance(method, SaeDecoder):
             return decoder_vector(self, method, norm)
         if isinstance(method, AimedMethod):
@@ -267,36 +267,7 @@ class Fitter:
         Raises:
             Refused: there is none, so that `what` has no meaning and `instead` is to be used.
         """
-        if isinstance(self.bench, TextsBench):
-            raise Refused(
-                f"concept {self.bench.concept.name}: {what} is the length of a vector fitted on "
-                f"questions, and texts have none; use {instead} or `norm: unit`"
-            )
         if BASE not in self.bench.dataset.variants:
-            raise Refused(
-                f"concept {self.bench.concept.name}: {what} needs the dataset under variant "
-                f"base; add base to the experiment's fit_variants, or use {instead}"
-            )
+            raise Refused(no_base(self.bench, what, instead))
         base = MeanDifference(kind="mean_difference", name="mean_difference", read=BASE_READ)
         return self._fitted(base, (BASE,), BASE)
-
-    def _from_file(self, method: VectorFile, norm: str | None) -> SteeringVector:
-        """Read a vector of the user's own."""
-        loaded, wanted = self.bench.loaded, self.norm_of(method, norm)
-        raw = read_vectors(method, loaded.n_layers, loaded.d_model)
-        refuse_another_model(method, loaded.model_id)
-        base = self.base_vector() if wanted == BASE else None
-        recipe = Recipe(
-            loaded.model_id,
-            "file",
-            {"sha256": content_sha256(raw)},
-            (),
-            wanted,
-            base.vector_id if base else None,
-        )
-        saved = self.saved(recipe, method.name)
-        if saved:
-            return saved
-        factor = factors(raw, wanted, base, {})
-        layers = {layer: AtLayer(vector, factor[layer]) for layer, vector in raw.items()}
-        return self.save(recipe, method.name, layers)

@@ -32,6 +32,19 @@ def default_norm(bench: Bench | TextsBench) -> str:
     return "raw" if unheard else BASE
 
 
+def no_base(bench: Bench | TextsBench, what: str, instead: str) -> str:
+    """Return why there is no vector whose length norm `base` means, for `what` needs it."""
+    if bench.concept.kind == "texts":
+        return (
+            f"concept {bench.concept.name}: {what} is the length of a vector fitted on questions, "
+            f"and texts have none; use {instead} or `norm: unit`"
+        )
+    return (
+        f"concept {bench.concept.name}: {what} needs the dataset under variant base; add base to "
+        f"the experiment's fit_variants, or use {instead}"
+    )
+
+
 def factors(
     raw: Mapping[int, np.ndarray],
     norm: str,

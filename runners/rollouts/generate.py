@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from runners.engine.answers import ROWS, Head
 from runners.engine.caches import empty_cache
 from runners.engine.edits import Rows, edited, rows_of
 from runners.engine.hooks import residual, with_residual
@@ -24,6 +23,7 @@ from runners.engine.trunk import Padded
 from runners.models.architecture import Parts, parts
 from runners.rollouts.sampled import Ask, Manner, Place, Sampled
 from runners.rollouts.sampling import draw
+from runners.rollouts.unembedding import Unembedding
 
 if TYPE_CHECKING:
     from transformers import DynamicCache
@@ -123,10 +123,9 @@ class _Batch:
     """int64 [B, slots]."""
     next: Tensor
     """int64 [B]: the token that each row reads next."""
+    head: Unembedding
     groups: list[_Group] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
-    told: list[Callable[[Tensor], Tensor]] = field(default_factory=list)
-    """Slices of the vocabulary, widened once for the whole batch."""
 
     @classmethod
     def begin(
@@ -150,9 +149,16 @@ class _Batch:
         _select(cache, index)
         last = torch.tensor([asks[i].prompt[-1] for i in (*speakers, *shadows)])
         batch = cls(
-            loaded, asks, places, manner, speakers, cache, attended[index], last.to(loaded.device)
+            loaded,
+            asks,
+            places,
+            manner,
+            speakers,
+            cache,
+            attended[index],
+            last.to(loaded.device),
+            Unembedding(loaded.model),
         )
-        batch.told = [tell for _, tell in Head(loaded.model).slices()]
         batch.regroup()
         return batch
 
@@ -204,8 +210,7 @@ class _Batch:
         n = len(self.speakers)
         numbers = torch.stack([self.asks[i].numbers[step] for i in self.speakers])
         tokens, own = [], []
-        for rows in torch.split(torch.arange(n), ROWS):
-            logits = self._logits(hidden[rows.to(hidden.device)])
+        for rows, logits in self.head.parts(hidden[:n]):
             drawn = draw(logits, numbers[rows], self.manner.sampling)
             tokens.append(drawn.tokens.to(self.next.device))
             own.append(_chosen(logits, drawn.tokens))
@@ -214,11 +219,9 @@ class _Batch:
         said, logprobs = torch.cat(tokens), torch.cat(own)
         shadowed = torch.tensor(self.shadowed, dtype=torch.long)
         unsteered = logprobs.clone()
-        for start, rows in zip(
-            range(n, len(hidden), ROWS), torch.split(shadowed, ROWS), strict=False
-        ):
-            logits = self._logits(hidden[start : start + len(rows)])
-            unsteered[rows] = _chosen(logits, said[rows.to(said.device)])
+        for rows, logits in self.head.parts(hidden[n:]):
+            which = shadowed[rows]
+            unsteered[which] = _chosen(logits, said[which.to(said.device)])
         self.next = torch.cat([said, said[shadowed.to(said.device)]])
         columns = (said.tolist(), logprobs.tolist(), unsteered.tolist())
         for i, token, mine, other in zip(self.speakers, *columns, strict=True):
@@ -227,10 +230,6 @@ class _Batch:
             into.unsteered[i].append(other)
             if token in self.manner.ends:
                 self.ended.add(i)
-
-    def _logits(self, hidden: Tensor) -> Tensor:
-        """Return the logits of the whole vocabulary, float32 or wider, of at most ROWS rows."""
-        return torch.cat([tell(hidden) for tell in self.told], -1)
 
     def drop_ended(self) -> Tensor:
         """Let the rows leave that have ended; return int64 the rows of the batch that stay."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-ROUNDING = 1e-6
+ROUNDING = 1e-5
 """Shares nearer to each other than this may change places through the rounding of logits."""
 
 

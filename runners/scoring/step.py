@@ -66,11 +66,12 @@ class ScoringStep:
             say(line)
         if self.options.dry_run or not any(one.n_asked for one in todo):
             return
-        self._stage_plan(asked, any(one.n_left for one in todo))
-        with bar(sum(one.n_left for one in todo), "rollouts") as progress:
-            for one in todo:
-                if one.n_left:
-                    self._score(one, progress, outcome)
+        left = [one for one in todo if one.n_left]
+        if not self._stage_plan(asked, bool(left)):
+            return
+        with bar(sum(one.n_left for one in left), "rollouts") as progress:
+            for one in left:
+                self._score(one, progress, outcome)
         self._finish(asked, outcome)
 
     def _todo(self, asked: Sequence[AskedScorer]) -> list[Todo]:
@@ -145,8 +146,8 @@ class ScoringStep:
             key = f"scores/{asked.scorer_id}-{execution}-{number:05d}"
             self._stage(key, {"score": arrow_table("score", rows)})
 
-    def _stage_plan(self, asked: Sequence[AskedScorer], works: bool) -> None:
-        """Stage what the scores are about, where the warehouse does not know it all."""
+    def _stage_plan(self, asked: Sequence[AskedScorer], works: bool) -> bool:
+        """Stage what the scores are about; return False where there is nothing new at all."""
         from warehouse.novelty import is_new
         from warehouse.relations import arrow_table
 
@@ -156,9 +157,10 @@ class ScoringStep:
                 rows.setdefault(relation, []).extend(some)
         tables = {name: arrow_table(name, some) for name, some in rows.items() if some}
         if not works and not is_new(self.campaign.settings.home, tables):
-            return
+            return False
         tables["execution"] = arrow_table("execution", [self.execution])
         self._stage(f"scorers-{self.campaign.loaded.model_id}", tables)
+        return True
 
     def _finish(self, asked: Sequence[AskedScorer], outcome: Outcome) -> None:
         """Ingest what was staged; say what did not arrive."""

@@ -21,7 +21,7 @@ from specs.faults import Refused
 
 SHAPE = Shape(3, 5, 4)
 HEADER = {"format": "x", "read": "answer_token"}
-TENSORS = np.random.default_rng(0).standard_normal((2, *SHAPE)).astype(np.float32)
+TENSORS = np.random.default_rng(0).standard_normal((2, *SHAPE[:3])).astype(np.float32)
 
 
 def fill(file: ActivationFile, order: list[list[int]]) -> None:
@@ -162,3 +162,27 @@ def test_memory_holds_one_layer_however_many_there_are(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert peak < 1.5 * one_layer < shape.size / 20
     training.close()
+
+
+def test_sides_may_have_different_numbers_of_rows(tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    path, shape = tmp_path / "texts.safetensors", Shape(3, 5, 4, negatives=2)
+    sides = TENSORS[0], TENSORS[1][:, :2]
+    file = ActivationFile.create(tmp_path, shape, HEADER, path)
+    for layer in (2, 0, 1):
+        for side, tensor in enumerate(sides):
+            for row in reversed(range(tensor.shape[1])):
+                file.write(side, layer, [row], tensor[layer, [row]])
+    file.finish()
+    again = ActivationFile.open(path, shape, HEADER)
+    for layer in range(3):
+        for found, tensor in zip(again.layer(layer), sides, strict=True):
+            np.testing.assert_array_equal(found, tensor[layer])
+    lengths = [np.linalg.norm(tensor.astype(float), axis=-1) for tensor in sides]
+    np.testing.assert_allclose(again.residual_norm, np.concatenate(lengths, 1).mean(1), rtol=1e-15)
+    with safe_open(path, framework="np") as whole:
+        np.testing.assert_array_equal(whole.get_tensor("negative"), sides[1])
+    assert path.stat().st_size == again.start + shape.size
+    with pytest.raises(Refused, match=r"\(shape"):
+        ActivationFile.open(path, SHAPE, HEADER)

@@ -13,7 +13,7 @@ def test_what_is_not_here_is_one_line_and_no_fault(tmp_path: Path) -> None:
     unreached, found = done.stderr.splitlines()
     assert unreached.startswith("Not reachable here: 55 concepts (anti-LGBTQ-rights, ")
     assert " and 52 more), " in unreached
-    assert " models (gemma-2-2b-it, " in unreached
+    assert " models (gemma-2-2b, " in unreached
     assert "`steerhouse check NAME` says where it was looked for" in unreached
     assert len(unreached) < 400
     assert found == "No faults found."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import importlib.util
 import json
 import logging
 import threading
@@ -245,6 +246,12 @@ def test_without_a_key_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Refused, match="LOOPBACK_KEY holds no key"):
         JudgeScorer.open(one, {})
     assert missing(one.model_copy(update={"key_env": None})) is None
+
+
+def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Refused, match=r"pip install 'steerhouse\[judge\]'"):
+        JudgeScorer.open(spec("http://127.0.0.1:9/v1"), {})
 
 
 def test_an_endpoint_without_a_key_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,25 @@ def test_the_margin_says_when_rounding_decides() -> None:
     assert float(draw(close, torch.tensor([0.2]), Sampling(0.0)).margin) < 1e-6
 
 
+@pytest.mark.parametrize(
+    "how", [Sampling(), Sampling(0.8, 7), Sampling(1.0, None, 0.5), Sampling(0.0)]
+)
+def test_rounding_changes_no_token_but_where_the_margin_says_so(how: Sampling) -> None:
+    maker = torch.Generator().manual_seed(8)
+    logits = torch.randn(20000, 50, generator=maker)
+    logits[:200, 1] = logits[:200].amax(-1) + 1e-7  # near ties of the two most probable
+    numbers = torch.rand(20000, dtype=torch.float64, generator=maker)
+    edges = logits[200:400].double().softmax(-1).cumsum(-1)[:, 20]
+    numbers[200:400] = edges + 1e-8  # of sums without top_k, top_p and temperature
+    found = draw(logits, numbers, how)
+    noisy = draw(logits + 1e-6 * torch.randn(logits.shape, generator=maker), numbers, how)
+    other = found.tokens != noisy.tokens
+    if how in (Sampling(), Sampling(0.0)):
+        assert 20 < int(other.sum()) < 400
+    assert (found.margin[other] < 5e-6).all()
+    assert float((found.margin > 5e-6).double().mean()) > 0.9
+
+
 def test_streams_depend_on_seed_prompt_and_sample_and_nothing_else() -> None:
     first = uniforms(0, "p", 0, 16)
     assert torch.equal(first, uniforms(0, "p", 0, 32)[:16])

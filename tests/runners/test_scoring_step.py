@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,11 +31,18 @@ WORDS = ("love", "kisses", "bride", "gravel")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two concepts by a run each, a null of the first, rollouts without steering."""
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what was made, and a key."""
     monkeypatch.setenv("LOOPBACK_KEY", KEY)
     monkeypatch.setattr(endpoint, "FIRST_WAIT", 0.01)
-    world = World()
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two concepts by a run each, a null of the first, rollouts without steering."""
+    tmp_path, world = tmp_path_factory.mktemp("made"), World()
     for name, text in (("love", LOVE), ("wedding", WEDDING)):
         spec(tmp_path, "concepts", name, text)
 
@@ -279,6 +287,7 @@ def test_the_key_is_in_no_file_and_no_line(
         assert KEY not in str(ask(folder, f'from "{table}"')), table
 
 
+@pytest.mark.slow
 def test_staged_files_do_not_hold_the_key_either(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +325,7 @@ def test_own_words_and_own_criterion_stand_for_all_concepts(folder: Path) -> Non
     assert ask(folder, "select distinct score from rollout_score where scorer = 'gravel' and score > 0") == [(0.25,)]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_analyses_answer_and_the_checks_find_nothing(folder: Path) -> None:
     with serving(rating) as served:
         judge(folder, served.url)

@@ -226,7 +226,7 @@ def test_no_weights_are_read_to_show_tokens(settings, monkeypatch):
 def test_a_terminal_gets_a_table_with_the_same_content(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     token = Token(7, 31, "[bold]", ("decision", "steered(answer)"))
-    show_command._print([token])
+    show_command.print_tokens([token])
     heading, line = click.unstyle(capsys.readouterr().out).splitlines()
     assert heading.split() == ["position", "token", "id", "piece", "marks"]
     assert line.split() == ["7", "31", "'[bold]'", "decision", "steered(answer)"]

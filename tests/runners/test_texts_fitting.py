@@ -22,6 +22,7 @@ from specs.faults import Refused
 from specs.schema import CombinedMethod, FittedMethod, Method, Read, TextsConcept
 from specs.settings import Settings
 from specs.unpaired import why_not_texts
+from tests import planted_dictionary
 from tests.runners import toy_models
 from tests.runners.families import REPLAYED_CONFIGS, VOCABULARY, tiny
 from tests.runners.stories import FOLDER
@@ -219,6 +220,8 @@ def test_methods_without_pairs_point_from_negative_to_positive(
         ("mean_difference", {"project_out": "letter"}, "projects out the letter"),
         ("lda", {"read": "answer_token"}, "reads answer_token"),
         ("file", {"file": "x.npy"}, None),
+        ("sae_difference", {"sae": "tiny", "read": "last_token"}, None),
+        ("sae_difference", {"sae": "tiny", "read": "answer_token"}, "reads answer_token"),
     ],
 )
 def test_the_others_say_why_not(kind: str, keys: dict[str, Any], why: str | None) -> None:
@@ -332,3 +335,25 @@ def test_texts_that_no_model_could_read_are_told(stories: LoadedModel, tmp_path:
     (reason,) = bench.tokenised().unfit.values()
     assert reason.startswith("beyond the context: ")
     assert len(bench.tokenised().fit) == 2
+
+
+def test_of_a_known_code_the_vector_is_the_difference_of_codes(tmp_path: Path) -> None:
+    """Texts on rain against texts on the sea: their words' features, decoded, and nothing else."""
+    texts = {
+        True: ["the drizzle and a umbrella", "puddle near the drizzle", "a umbrella"],
+        False: ["the harbour and a anchor", "tide near the harbour"],
+    }
+    loaded = model(planted_dictionary.save(tmp_path / "planted"), tmp_path)
+    found = fitter(loaded, tmp_path, concept(texts))
+    sae = planted_dictionary.build_sae()
+    means = {
+        side: torch.stack([planted_dictionary.codes(["<s>", *t.split()]).mean(0) for t in some])
+        for side, some in texts.items()
+    }
+    features = means[True].mean(0) - means[False].mean(0)
+    expected = features @ sae.decoder
+    vector = found.vector(method("mean_difference"), TEXTS, None, 0).directions[sae.layer]
+    torch.testing.assert_close(vector, expected, rtol=0, atol=2e-3 * float(expected.norm()))
+    topics = list(planted_dictionary.TOPICS)
+    assert int(features.argmax()) == topics.index("rain")
+    assert int(features.argmin()) == topics.index("sea")

@@ -12,8 +12,8 @@ from specs.schema import Concept, Experiment, HubSource, Method, Model, VectorFi
 Faults = Callable[..., list[str]]
 
 CONCEPT_KEYS = (
-    "answer_format, citation, description, kind, language, licence, name, option_order, options, "
-    "persona, planted, source, splits, symbols, tags, version"
+    "answer_format, citation, criterion, description, kind, language, licence, name, option_order, options, "
+    "persona, planted, scorer_words, source, splits, symbols, tags, version"
 )
 SOURCE = "source: {file: a.csv}\n"
 

@@ -1,4 +1,6 @@
--- How sure means of scores, and products of two of them, are. Scores lie between 0 and 1.
+-- How sure means of scores, and products of two of them, are. Scores lie between 0 and 1. Intervals of
+-- .95 covered .95 to .96 of the truths of judge-like ratings from 16 samples on, and where behaviour is
+-- rare .83 (16 samples), .91 (64) and .95 (256): tests/analysis/coverage_scores.py.
 
 -- Which half of g's rollouts a sample is in: every second one, prompt by prompt, in the order of
 -- hashes; a sample is in the same half whatever steered it. Over rows that name all of g's samples.
