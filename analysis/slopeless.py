@@ -37,7 +37,7 @@ def reason(
 def left_out(
     connection: duckdb.DuckDBPyConnection, analysis: Analysis, role: str, filters: Mapping[str, Any]
 ) -> str | None:
-    """Return a note on the runs of a role that an overview of slopes leaves out, if there are any."""
+    """Return a note on the runs of a role that an overview of slopes leaves out, if any."""
     if analysis.name not in OVERVIEWS:
         return None
     n_slopeless, operators, n_matched = _slopeless(connection, role, filters)

@@ -50,8 +50,8 @@ def check_all(
 ) -> tuple[list[str], list[Unreachable]]:
     """Return (faults, what is not reachable from here), faults a line each.
 
-    `names`, of any kind, limit the depth to what they stand for, and what experiments among them use;
-    none: all.
+    `names`, of any kind, limit the depth to what they stand for, and what experiments among them
+    use; none: all.
     """
     from specs.catalog import open as open_catalog
 

@@ -184,8 +184,8 @@ def check(
     """Find everything in the specs that would make build or run fail later; writes nothing.
 
     NAMES are specs of any kind to check in depth (experiments with all that they use), globs and
-    tag:WORD too; none: all of them. Exit code 1 on faults; sources that are only not reachable from here are named, with exit
-    code 0.
+    tag:WORD too; none: all of them. Exit code 1 on faults; sources that are only not
+    reachable from here are named, with exit code 0.
 
     \b
     steerhouse check

@@ -83,7 +83,9 @@ def _asked(words: tuple[str, ...], catalog: Catalog) -> tuple[str | None, str]:
         return kind_of(words[0], catalog), words[0]
     kind = next((kind for kind in KINDS if words[0] in (kind, kind[:-1])), None)
     if kind is None or len(words) > 2:
-        raise click.UsageError(f"name one spec or item, behind its kind ({', '.join(KINDS)}) or alone")
+        raise click.UsageError(
+            f"name one spec or item, behind its kind ({', '.join(KINDS)}) or alone"
+        )
     catalog.get(kind, words[1])
     return kind, words[1]
 

@@ -23,7 +23,7 @@ def _silence(experiment: str, settings: Settings) -> str | None:
 
 
 def tell(outcome: Outcome, asked: Experiment, settings: Settings) -> None:
-    """Say what was measured, and how to look at it: slopes, effects of operators without, damage."""
+    """Say what was measured, and how to look at it: slopes or effects, and damage."""
     experiment = asked.name
     if outcome.measured + outcome.unsteered + outcome.fitted + outcome.damages == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
@@ -42,6 +42,9 @@ def tell(outcome: Outcome, asked: Experiment, settings: Settings) -> None:
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
     analyses = ["steerability" if graded(each) else "effects" for each in asked.operators]
     if asked.text_sets:
-        analyses += ["damage_curve", *(["equal_damage"] if any(map(graded, asked.operators)) else [])]
+        analyses += [
+            "damage_curve",
+            *(["equal_damage"] if any(map(graded, asked.operators)) else []),
+        ]
     for analysis in dict.fromkeys(analyses):
         say(f"next: steerhouse analyse {analysis} --experiment {experiment}{home}")

@@ -27,7 +27,7 @@ POINTS = 3
 
 
 def all_faults(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:
-    """Return what `faults` does of all that an experiment asks for, names that are not known too."""
+    """Return what `faults` does of all that an experiment asks, and unknown names."""
     from runners.campaign.combinations import combinations
 
     try:
@@ -96,9 +96,7 @@ def _no_letters(
     return found
 
 
-def _methods(
-    asked: Sequence[Combination], catalog: Catalog, settings: Settings
-) -> list[str]:
+def _methods(asked: Sequence[Combination], catalog: Catalog, settings: Settings) -> list[str]:
     """Return the vector files and plugins that are not there, whatever the model is."""
     from runners.methods.method_faults import method_faults
     from runners.methods.plugins import Plugins

@@ -34,8 +34,9 @@ def divergence(head: Head, before: Tensor, after: Tensor, tokens: Tensor) -> Div
     """Compare states `before` [N, d_model] with `after` [n, N, d_model], all past the final norm.
 
     `tokens` int64 [N] are the text's own next tokens. Logits are float32 and exist for at most ROWS
-    positions (or LOGITS numbers) and one slice of the vocabulary at a time: with logits a, b and their log totals A, B,
-    KL = sum of p (a - b) - A + B, whose first term is put together from the slices' own.
+    positions (or LOGITS numbers) and one slice of the vocabulary at a time: with logits
+    a, b and their log totals A, B, KL = sum of p (a - b) - A + B, whose first term is put together
+    from the slices' own.
     """
     most = max(ROWS, LOGITS // head.size)
     told = [_slice(tell, before, after, tokens - first, most) for first, tell in head.slices()]

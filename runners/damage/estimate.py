@@ -1,4 +1,4 @@
-"""About how long damage will take: one pass of it is timed, and stands for its share of the work."""
+"""About how long damage will take: one pass of it is timed, and stands for all."""
 
 from __future__ import annotations
 

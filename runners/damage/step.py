@@ -147,8 +147,8 @@ def describe(
     if todo:
         found = work(todo, tokens_per_pass, engine)
         lines.append(
-            f"  {found.words}, {found.flops:.2g} FLOP, about {duration(found.seconds)} at the speed "
-            "of a short trial"
+            f"  {found.words}, {found.flops:.2g} FLOP, about {duration(found.seconds)} at the "
+            "speed of a short trial"
         )
     return lines
 

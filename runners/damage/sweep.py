@@ -181,5 +181,7 @@ def _trimmed(
     """Return some rows, and what is kept of them at `layer`, without what pads all of them."""
     there = torch.tensor(rows, device=prompts.ids.device)
     here = there.to(kept.layers[layer].device)
-    own = Prompts(*(part[there, -length:] for part in (prompts.ids, prompts.attended, prompts.steered)))
+    own = Prompts(
+        *(part[there, -length:] for part in (prompts.ids, prompts.attended, prompts.steered))
+    )
     return own, Kept(kept.last, {layer: kept.layers[layer][here, -length:]})

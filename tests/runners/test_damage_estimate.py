@@ -42,7 +42,9 @@ def test_all_that_is_computed_is_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert said.flops == pytest.approx(expected)
     monkeypatch.setattr(estimate, "speed", lambda *_: 100.0)
     assert estimate.work([one, one], 64, "fast").seconds == pytest.approx(expected / 100)
-    assert estimate.work([one], 64, "reference").words == f"{6 * N:,} passes of {2 * 38 * N:,} tokens"
+    assert (
+        estimate.work([one], 64, "reference").words == f"{6 * N:,} passes of {2 * 38 * N:,} tokens"
+    )
 
 
 def estimate_weights(loaded: Any) -> int:

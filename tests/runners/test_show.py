@@ -235,7 +235,7 @@ def test_a_terminal_gets_a_table_with_the_same_content(monkeypatch, capsys):
 
 def test_any_spec_is_shown_with_its_file(settings):
     result = run(settings, "lda")
-    heading, empty, *text = result.stdout.splitlines()
+    heading, _empty, *text = result.stdout.splitlines()
     assert heading.startswith("method lda · version ")
     assert heading.endswith("specs/methods/lda.yaml")
     assert "kind: lda" in text
