@@ -149,7 +149,7 @@ def _replays(
         )
         parts = [lengths[row] - 1 for row in rows]
         for row, of_kl, of_rise in zip(
-            rows, there.kl.split(parts, -1), there.rise.split(parts, -1), strict=True
+            rows, torch.split(there.kl, parts, -1), torch.split(there.rise, parts, -1), strict=True
         ):
             # Rounding alone can make a divergence of nothing negative.
             kl[row, some.start : some.stop] = of_kl.mean(-1).clamp(min=0)
