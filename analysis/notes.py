@@ -45,8 +45,8 @@ def notes(
     if "reached" in columns and (n := _count(found, "not reached")):
         yield (
             f"in {n} of {n_rows} rows the damage never reaches the level within the multipliers "
-            "measured, and nothing can be said there (largest_damage is how far it goes): ask "
-            "for larger ones (`steerhouse run --multipliers`), or smaller levels (`--param levels=[0.1]`)"
+            "measured, and nothing can be said there (largest_damage is how far it goes): larger "
+            "multipliers (`steerhouse run --multipliers`) or `--param levels=[0.1]` may"
         )
     if {"random_n", "label_shuffled_n"} <= set(columns) and (n := _count(found, _FEW)):
         yield (
