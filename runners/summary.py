@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runners.console import say
@@ -10,6 +9,7 @@ from specs.operators import graded
 
 if TYPE_CHECKING:
     from runners.campaign.outcome import Outcome
+    from specs.schema import Experiment
     from specs.settings import Settings
 
 
@@ -22,10 +22,9 @@ def _silence(experiment: str, settings: Settings) -> str | None:
         return warning(connection, experiment=[experiment])
 
 
-def tell(
-    outcome: Outcome, experiment: str, settings: Settings, operators: Sequence[str] = ("add",)
-) -> None:
-    """Say what was measured, and how to look at it: slopes, effects where operators have none."""
+def tell(outcome: Outcome, asked: Experiment, settings: Settings) -> None:
+    """Say what was measured, and how to look at it: slopes or effects, damage, rollouts, scores."""
+    experiment = asked.name
     of_texts = outcome.damages + outcome.rollouts + outcome.scored
     if outcome.measured + outcome.unsteered + outcome.fitted + of_texts == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
@@ -36,26 +35,30 @@ def tell(
             f"and {outcome.unsteered:,} unsteered answers written to {where}"
         )
     if outcome.damages:
-        say(
-            f"{experiment}: {outcome.damages:,} damages of a text written; "
-            f"`steerhouse analyse damage_curve --experiment {experiment}` shows them"
-        )
+        say(f"{experiment}: {outcome.damages:,} damages of a text written")
     if outcome.rollouts:
-        say(
-            f"{experiment}: {outcome.rollouts:,} rollouts written; "
-            '`steerhouse sql "from rollout_card"` shows them'
-        )
+        say(f"{experiment}: {outcome.rollouts:,} rollouts written")
     if outcome.scored:
-        say(
-            f"{experiment}: {outcome.scored:,} scores of a rollout written; `steerhouse analyse "
-            f"behaviour_coherence --experiment {experiment}` shows them"
-        )
+        say(f"{experiment}: {outcome.scored:,} scores of a rollout written")
     for line in outcome.found:
         say(line)
     if warning := _silence(experiment, settings):
         say(warning)
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
-    if not outcome.asks_questions:
-        return  # there is no slope to look at
-    for analysis in dict.fromkeys("steerability" if graded(o) else "effects" for o in operators):
+    for analysis in _next(asked, outcome):
         say(f"next: steerhouse analyse {analysis} --experiment {experiment}{home}")
+    if asked.rollouts and not asked.scorers:
+        say(f'next: steerhouse sql "from rollout_card"{home}')
+
+
+def _next(asked: Experiment, outcome: Outcome) -> list[str]:
+    """Return the names of the analyses to look at first, each once."""
+    any_graded = any(map(graded, asked.operators))
+    found = []
+    if outcome.asks_questions:
+        found += ["steerability" if graded(each) else "effects" for each in asked.operators]
+    if asked.text_sets:
+        found += ["damage_curve", *(["equal_damage"] if any_graded else [])]
+    if asked.scorers:
+        found += ["behaviour_coherence", "best_scale"]
+    return list(dict.fromkeys(found))

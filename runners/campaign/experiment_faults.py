@@ -14,11 +14,9 @@ from specs.faults import Refused
 from specs.schema import (
     Concept,
     LabelShuffled,
-    PluginMethod,
     Random,
     VectorFile,
     takes_letter_out,
-    with_terms,
 )
 
 if TYPE_CHECKING:
@@ -28,9 +26,20 @@ if TYPE_CHECKING:
     from specs.settings import Settings
 
 WINDOW = 1.5
-"""Slopes are fitted over multipliers up to this (DESIGN 1)."""
+"""Slopes are fitted over multipliers up to this."""
 POINTS = 3
 """Fewest multipliers of a slope, 0 included, which is always there for operator `add`."""
+
+
+def all_faults(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:
+    """Return what `faults` does of all that an experiment asks, and unknown names."""
+    from runners.campaign.combinations import combinations
+
+    try:
+        asked = combinations(experiment, catalog)
+    except Refused as refused:
+        return [*refused.faults, *faults(experiment, [], catalog, settings)]
+    return faults(experiment, asked, catalog, settings)
 
 
 def faults(
@@ -42,7 +51,7 @@ def faults(
         *texts_faults(experiment, asked, catalog),
         *(_no_choice(experiment) if chosen_by_questions(asked, catalog) else []),
         *_no_letters(experiment, asked, catalog),
-        *_plugins(experiment, asked, catalog, settings),
+        *_methods(asked, catalog, settings),
         *_text_sets(experiment, catalog),
         *_rollouts(experiment, catalog),
         *concept_faults(experiment, asked, catalog, settings),
@@ -53,7 +62,7 @@ def faults(
         found += _layers(experiment, spec, methods, catalog, settings)
         found += sae_faults.experiment_faults(experiment, spec, methods, catalog)
         found += approximator_faults.experiment_faults(experiment, spec, methods, catalog)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _layers(
@@ -98,22 +107,14 @@ def _no_letters(
     return found
 
 
-def _plugins(
-    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog, settings: Settings
-) -> list[str]:
-    """Return the plugins that are not there, without running any."""
+def _methods(asked: Sequence[Combination], catalog: Catalog, settings: Settings) -> list[str]:
+    """Return the vector files and plugins that are not there, whatever the model is."""
+    from runners.methods.method_faults import method_faults
     from runners.methods.plugins import Plugins
 
-    plugins, found = Plugins(settings.plugins), []
-    for name in dict.fromkeys(c.method for c in asked):
-        for method in with_terms(catalog.get("methods", name)):
-            if not isinstance(method, PluginMethod):
-                continue
-            try:
-                plugins.find(method.plugin)
-            except Refused as refused:
-                found += [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
-    return found
+    plugins = Plugins(settings.plugins)
+    names = dict.fromkeys(c.method for c in asked)
+    return [f for name in names for f in method_faults(catalog.get("methods", name), plugins)]
 
 
 def _text_sets(experiment: Experiment, catalog: Catalog) -> list[str]:
