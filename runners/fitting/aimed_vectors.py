@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runners.fitting.norms import BASE, factors
 from runners.fitting.recipes import AtLayer, Recipe, planned_vector
+from runners.saes.features import Chosen
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -40,10 +41,16 @@ def aimed_vector(fitter: Fitter, method: Aimed, norm: str | None) -> SteeringVec
     base = fitter.base_vector() if wanted == BASE else None
     own = method.model_dump(include={"bias_weight"})
     features = sorted((each.feature, each.coefficient) for each in method.features)
+    sae = approximators.saes.get(spec.sae)
     recipe = Recipe(
         fitter.bench.loaded.model_id,
         method.kind,
-        {"approximator_id": approximators.identity(name), "features": features, **own},
+        {
+            "approximator_id": approximators.identity(name),
+            "sae_id": sae.sae_id,
+            "features": features,
+            **own,
+        },
         (),
         wanted,
         base.vector_id if base else None,
@@ -52,9 +59,12 @@ def aimed_vector(fitter: Fitter, method: Aimed, norm: str | None) -> SteeringVec
         return found
     if fitter.plan_only:
         return planned_vector(recipe, method.name, [spec.layer])
-    raw = {spec.layer: aimed(method, approximators.get(name).map, approximators.saes.get(spec.sae))}
+    raw = {spec.layer: aimed(method, approximators.get(name).map, sae)}
     factor = factors(raw, wanted, base, {})
-    layers = {layer: AtLayer(vector, factor[layer]) for layer, vector in raw.items()}
+    targets = tuple(Chosen(*each) for each in features)
+    layers = {
+        layer: AtLayer(vector, factor[layer], features=targets) for layer, vector in raw.items()
+    }
     return fitter.save(recipe, method.name, layers)
 
 

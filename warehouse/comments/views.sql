@@ -133,3 +133,5 @@ comment on column feature_skill.layer is '0-based decoder block whose output is 
 comment on column feature_skill.mean_effect is 'Mean measured effect over the held-out vectors';
 comment on column feature_skill.r2 is
 '1 - squared error / squared deviation over the held-out vectors; null where none of them moves the feature';
+comment on macro table asked_feature_effects is
+'Effects on features of the runs that an analysis is asked about, with what their vectors aim at.';
