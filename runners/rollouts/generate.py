@@ -7,22 +7,20 @@ there when the last token is, and no finished text is ever read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from runners.engine.caches import empty_cache
-from runners.engine.edits import Rows, edited, rows_of
-from runners.engine.hooks import residual, with_residual
+from runners.engine.hooks import residual
 from runners.engine.trunk import Padded
 from runners.models.architecture import Parts, parts
 from runners.rollouts.sampled import Ask, Manner, Place, Sampled
 from runners.rollouts.sampling import draw
+from runners.rollouts.steering import Group, groups_of, prefill, select, steered
 from runners.rollouts.unembedding import Unembedding
 
 if TYPE_CHECKING:
@@ -62,52 +60,6 @@ def generate(
     return found
 
 
-class _Group(NamedTuple):
-    """Rows of a batch that lie together and are steered after one block."""
-
-    layer: int
-    rows: slice
-    edits: Rows
-
-
-def _groups(layered: Sequence[int | None], places: Sequence[Place]) -> list[_Group]:
-    """Return the groups of rows that are steered by the places of `layered`, sorted by layer."""
-    found = []
-    start = 0
-    for layer, some in groupby(layered, lambda p: None if p is None else places[p].layer):
-        members = list(some)
-        if layer is not None:
-            edits = rows_of([places[p].edit for p in members if p is not None])
-            found.append(_Group(layer, slice(start, start + len(members)), edits))
-        start += len(members)
-    return found
-
-
-@contextmanager
-def _steered(found: Parts, groups: Sequence[_Group], where: Tensor | None) -> Iterator[None]:
-    """Steer the groups at the positions `where`, bool [B, S]; None: at all of them."""
-
-    def hook(of_layer: list[_Group]) -> Callable[..., Any]:
-        def steer(_module: Any, _args: Any, output: Any) -> Any:
-            hidden = residual(output).clone()
-            for _, rows, edits in of_layer:
-                before = hidden[rows]
-                after = edited(edits, before)
-                if where is not None:
-                    after = torch.where(where[rows].to(after.device)[:, :, None], after, before)
-                hidden[rows] = after
-            return with_residual(output, hidden)
-
-        return steer
-
-    with ExitStack() as stack:
-        for layer in sorted({group.layer for group in groups}):
-            of_layer = [group for group in groups if group.layer == layer]
-            handle = found.blocks[layer].register_forward_hook(hook(of_layer))
-            stack.callback(handle.remove)
-        yield
-
-
 @dataclass
 class _Batch:
     """Rows that are still speaking: speakers in order of layer, then the shadows of the steered."""
@@ -124,7 +76,7 @@ class _Batch:
     next: Tensor
     """int64 [B]: the token that each row reads next."""
     head: Unembedding
-    groups: list[_Group] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
 
     @classmethod
@@ -144,9 +96,9 @@ class _Batch:
         alone = sorted(
             dict.fromkeys(keys), key=lambda key: (layer(key[0]), -1 if key[0] is None else key[0])
         )
-        cache, attended = _prefill(loaded, alone, places)
+        cache, attended = prefill(loaded, alone, places)
         index = torch.tensor([alone.index(key) for key in keys], device=loaded.device)
-        _select(cache, index)
+        select(cache, index)
         last = torch.tensor([asks[i].prompt[-1] for i in (*speakers, *shadows)])
         batch = cls(
             loaded,
@@ -169,7 +121,7 @@ class _Batch:
 
     def regroup(self) -> None:
         """Find the rows of each layer anew."""
-        self.groups = _groups([self.asks[i].place for i in self.speakers], self.places)
+        self.groups = groups_of([self.asks[i].place for i in self.speakers], self.places)
 
     def feed(self, reading: Sampled | None) -> Tensor:
         """Let every row read its next token; return [B, d_model] after the final norm.
@@ -179,7 +131,7 @@ class _Batch:
         self.attended = torch.cat([self.attended, self.attended.new_ones(len(self.next), 1)], 1)
         found = parts(self.loaded.model)
         asked = Padded(self.next[:, None], self.attended).arguments(self.cache)
-        with _steered(found, self.groups, None), self._features(found, reading):
+        with steered(found, self.groups, None), self._features(found, reading):
             hidden: Tensor = found.decoder(**asked).last_hidden_state
         return hidden[:, -1]
 
@@ -241,37 +193,11 @@ class _Batch:
         first = len(self.speakers)
         stay += [first + n for n, row in enumerate(self.shadowed) if row in kept]
         index = torch.tensor(stay, dtype=torch.long, device=self.next.device)
-        _select(self.cache, index)
+        select(self.cache, index)
         self.attended, self.next = self.attended[index], self.next[index]
         self.speakers = [i for i in self.speakers if i not in self.ended]
         self.regroup()
         return index
-
-
-def _prefill(
-    loaded: LoadedModel,
-    alone: Sequence[tuple[int | None, tuple[int, ...]]],
-    places: Sequence[Place],
-) -> tuple[DynamicCache, Tensor]:
-    """Read some (place, tokens), sorted by layer; return the cache and int64 [B, S] of slots."""
-    cache = empty_cache(loaded)
-    if not any(tokens for _, tokens in alone):
-        nothing = torch.zeros(len(alone), 0, dtype=torch.long, device=loaded.device)
-        return cache, nothing
-    padded = Padded.of([tokens for _, tokens in alone], 0, loaded.device)
-    found = parts(loaded.model)
-    groups = _groups([place for place, _ in alone], places)
-    with _steered(found, groups, padded.attended.bool()):
-        found.decoder(**padded.arguments(cache))
-    return cache, padded.attended
-
-
-def _select(cache: DynamicCache, index: Tensor) -> None:
-    """Keep the rows `index` of a cache, or repeat them."""
-    for layer in cache.layers:
-        if layer.get_seq_length():
-            where = index.to(layer.keys.device)
-            layer.keys, layer.values = layer.keys[where], layer.values[where]
 
 
 def _chosen(logits: Tensor, tokens: Tensor) -> Tensor:
