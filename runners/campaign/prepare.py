@@ -98,7 +98,6 @@ def campaign(
             benches[name] = of_questions[name] = Bench(loaded, concept, dataset, variants)
     provenance = _provenance(loaded)
     shelf, plugins = Shelf(), Plugins(settings.plugins)
-    from runners.approximator.measuring import ByRollouts  # which imports this room
 
     saes = Saes(catalog, settings, loaded, plan_only)
     approximators = Approximators(saes, ByRollouts(saes))
