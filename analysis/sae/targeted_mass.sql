@@ -15,7 +15,7 @@
 --   layer             decoder block whose output is steered
 --   multiplier        signed factor on the vector
 --   n_targets         features that the vector is made of or aims at; null where it names none
---   targeted          sum of their effects, each with the sign of its coefficient
+--   targeted          sum of their effects, each with the sign of its coefficient; 0 where none is above the floor
 --   targeted_low      lower end of its interval, where there is one target (t over pairs of rollouts)
 --   targeted_high     upper end
 --   untargeted_mass   sum of the absolute effects of all other features
