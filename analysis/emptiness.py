@@ -49,6 +49,7 @@ def hint(
         f"{_typed(filters) or 'what is there'} matches {matching[0][-1]} run(s): {there}"
         + _instead(asked, *matching[0][:2])
         + slopeless.reason(connection, analysis, filters)
+        + (_no_texts(connection, filters) if texts else "")
     )
 
 
@@ -57,6 +58,17 @@ def _instead(asked: Mapping[str, Any], role: str, split: str | None) -> str:
     there = {"role": role, "split": split}
     other = [f"--param {k}={v}" for k, v in there.items() if k in asked and v and asked[k] != v]
     return f"; {' '.join(other)} asks for them" if other else ""
+
+
+def _no_texts(connection: duckdb.DuckDBPyConnection, filters: Filters) -> str:
+    """Say how damage is measured, where it was of no vector of the runs that `filters` match."""
+    ((n_runs,),) = queries.rows(connection, "text_runs", **filters)
+    if n_runs:
+        return ""
+    return (
+        "; no text set was measured: `text_sets: [neutral]` in the experiment (`steerhouse run "
+        "--text-set neutral`) measures what their vectors do to its texts"
+    )
 
 
 def _no_run(connection: duckdb.DuckDBPyConnection, filters: Filters, texts: bool) -> str:

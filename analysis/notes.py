@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CROSS_FIT = ("best_layer", "verdict")
 """Analyses that report no item at a layer that it chose itself."""
 ENOUGH_NULLS = 20
-"""Null vectors of a kind that an experiment asks for unless told otherwise (DESIGN 7)."""
+"""Null vectors of a kind that an experiment asks for unless told otherwise."""
 
 
 def notes(
@@ -41,6 +41,12 @@ def notes(
         yield (
             f"{n} of {n_rows} rows are not complete: what was asked is not all there; "
             "`steerhouse analyse missing_measurements` lists it"
+        )
+    if "reached" in columns and (n := _count(found, "not reached")):
+        yield (
+            f"in {n} of {n_rows} rows the damage never reaches the level within the multipliers "
+            "measured, and nothing can be said there (largest_damage is how far it goes): larger "
+            "multipliers (`steerhouse run --multipliers`) or `--param levels=[0.1]` may"
         )
     if {"random_n", "label_shuffled_n"} <= set(columns) and (n := _count(found, _FEW)):
         yield (
@@ -72,7 +78,8 @@ def _left_out(
     from analysis.slopeless import left_out
 
     filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
-    return left_out(connection, analysis, filters)
+    role = next((p.default for p in analysis.parameters if p.name == "role"), None) or "fitted"
+    return left_out(connection, analysis, str(given.get("role") or role), filters)
 
 
 def _silence(
@@ -99,7 +106,7 @@ def _flattery(
     if not n_runs:
         return None
     return (
-        f"Warning: {n_runs} run(s) have no validation items, so that the items reported chose the "
-        "layer themselves and are too good at it; `steerhouse analyse best_layer` and `verdict` "
-        "cross-fit"
+        f"Warning: {n_runs} run(s) have no validation items at their layers, so that the items "
+        "reported chose the layer themselves and are too good at it; `steerhouse analyse "
+        "best_layer` and `verdict` cross-fit"
     )

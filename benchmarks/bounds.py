@@ -1,4 +1,4 @@
-"""What each way must cost at least, in units of one bare pass over the same prompts (DESIGN 5).
+"""What each way must cost at least, in units of one bare pass over the same prompts.
 
 Counted in tokens through blocks, each token through each block alike: attention over longer or
 shorter pasts, norms, masks and the head are not counted.

@@ -1,6 +1,6 @@
 """How the cost of a sweep grows: seconds at a few sizes of each kind, and the fitted exponent.
 
-Beside each stands what the bound of DESIGN 5 predicts between the same points: the fitted exponent
+Beside each stands what benchmarks/bounds.py predicts between the same points: the fitted exponent
 of tokens × parameters of the blocks × bound. Attention is no part of the bound, so long prompts
 cost somewhat more than it says; and no work is as efficient when it is small.
 """

@@ -4,7 +4,7 @@
 
 One process, after warm-up, the three ways in turn, medians of five. The reference path measures
 every cell of a few items and is scaled by count; bare is the model over the same batches with
-`logits_to_keep=1`. Prints one JSON object with seconds, ratios and the bound of DESIGN 5.
+`logits_to_keep=1`. Prints one JSON object with seconds, ratios and the bound (bounds.py).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def bare(loaded: LoadedModel, items: Sequence[TokenisedItem], budget: int) -> No
 
 
 def bound(loaded: LoadedModel, items: Sequence[TokenisedItem], cells: Sequence[Cell]) -> float:
-    """Return 1 + t·Σ(L − 1 − layer)·m / (L·P): chain tokens over prompt tokens (DESIGN 5)."""
+    """Return 1 + t·Σ(L − 1 − layer)·m / (L·P): chain tokens over prompt tokens."""
     n_layers = loaded.n_layers
     prompt = sum(item.decision + 1 for item in items)
     stem = sum(1 + len(item.shared) for item in items)

@@ -8,7 +8,7 @@ wall and of processor seconds (the machine may serve others too). Bare is the mo
 left-padded batches with `logits_to_keep=1`. The reference path, and the library of the seeds where
 `--peer-python` names its environment (benchmarks/ask_peer.py says how to make it), measure a few
 cells and are scaled by count. Prints tables to stderr and one JSON object to stdout; every ratio
-stands beside its bound (DESIGN 5; less the common tokens that need computing once only).
+stands beside its bound (bounds.py; less the common tokens that need computing once only).
 """
 
 from __future__ import annotations

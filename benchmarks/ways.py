@@ -41,7 +41,7 @@ class Timed(NamedTuple):
     bound: float | None = None
     """None for a slow path: nothing bounds it from below but what it does."""
     mass: float = 0.0
-    """What the answer mass adds; no part of the bound of DESIGN 5."""
+    """What the answer mass adds; no part of the bound of benchmarks/bounds.py."""
     target: float | None = None
     """How many times its bound it may cost (issue 3)."""
     n_items: int = 0

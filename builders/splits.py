@@ -1,4 +1,4 @@
-"""Which questions fit the vector, which choose the layer, and which are reported (DESIGN 3)."""
+"""Which questions fit the vector, which choose the layer, and which are reported."""
 
 from __future__ import annotations
 

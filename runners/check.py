@@ -6,10 +6,11 @@ here stands only what an experiment joins. Torch is never loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from runners.campaign import experiment_faults
+from specs.commands import KINDS
 from specs.faults import Refused
 
 if TYPE_CHECKING:
@@ -49,40 +50,67 @@ def check_all(
 ) -> tuple[list[str], list[Unreachable]]:
     """Return (faults, what is not reachable from here), faults a line each.
 
-    `names` limits the depth to some experiments with what they use, and concepts; none: all.
+    `names`, of any kind, limit the depth to what they stand for, and what experiments among them
+    use; none: all.
     """
-    from builders.faults import faults as builder_faults
-    from builders.text_sets import text_set_faults
-    from runners.models.model_faults import faults as model_faults
     from specs.catalog import open as open_catalog
 
     catalog = open_catalog(settings)
-    faults = list(catalog.faults())
+    faults = [*catalog.faults(), *_unheard(catalog, names)]
     if faults:
         return faults, []
-    unreachable: list[Unreachable] = []
-    concepts_named = [found for name in names for found in catalog.match("concepts", name)]
-    others = [name for name in names if not catalog.match("concepts", name)]
-    asked = catalog.resolve("experiments", others) if names else catalog.names("experiments")
-    asked += [n for name in names for n in catalog.match("experiments", name) if n not in asked]
-    experiments = [catalog.get("experiments", name) for name in asked]
+    named = {kind: _named(catalog, kind, names) for kind in KINDS}
+    experiments = [catalog.get("experiments", name) for name in named["experiments"]]
     for experiment in experiments:
         faults += _of_experiment(experiment, catalog, settings)
-    concepts = _used(experiments, "concepts", catalog) if names else catalog.names("concepts")
-    concepts = list(dict.fromkeys([*concepts_named, *concepts]))
-    models = _used(experiments, "models", catalog) if names else catalog.names("models")
-    for kind, each in (("concepts", concepts), ("models", models)):
-        for name in each:
-            wrong, unreached = (
-                builder_faults(catalog, [name], settings, online)
-                if kind == "concepts"
-                else model_faults(catalog.get("models", name), settings, online)
-            )
+    for kind in ("methods", "concepts", "models", "text_sets"):
+        named[kind] += _used(experiments, kind, catalog)
+    unreachable: list[Unreachable] = []
+    for kind in ("concepts", "models"):
+        for name in dict.fromkeys(named[kind]):
+            wrong, unreached = _of_source(kind, name, catalog, settings, online)
             faults += wrong
             unreachable += [Unreachable(kind, name, line) for line in unreached]
-    sets = _used(experiments, "text_sets", catalog) if names else catalog.names("text_sets")
-    faults += text_set_faults([catalog.get("text_sets", name) for name in sets])
-    return list(dict.fromkeys(faults)), list(dict.fromkeys(unreachable))
+    faults += _of_files(named, catalog, settings)
+    return list(dict.fromkeys(faults)), unreachable
+
+
+def _unheard(catalog: Catalog, names: Sequence[str]) -> list[str]:
+    """Return a line for each name, glob or tag that fits no spec of any kind."""
+    return [catalog.unheard(name) for name in names if not catalog.kinds(name)]
+
+
+def _named(catalog: Catalog, kind: str, names: Sequence[str]) -> list[str]:
+    """Return the specs of a kind that some names stand for; without names, all."""
+    if not names:
+        return catalog.names(kind)
+    return list(dict.fromkeys(found for name in names for found in catalog.match(kind, name)))
+
+
+def _of_source(
+    kind: str, name: str, catalog: Catalog, settings: Settings, online: bool
+) -> tuple[list[str], list[str]]:
+    """Return (faults, what is not reachable from here) of a concept or a model."""
+    from builders.faults import faults as builder_faults
+    from runners.models.model_faults import faults as model_faults
+
+    if kind == "concepts":
+        return builder_faults(catalog, [name], settings, online)
+    return model_faults(catalog.get("models", name), settings, online)
+
+
+def _of_files(
+    named: Mapping[str, Sequence[str]], catalog: Catalog, settings: Settings
+) -> list[str]:
+    """Return the faults of the files that text sets and methods name."""
+    from builders.text_sets import text_set_faults
+    from runners.methods.method_faults import method_faults
+    from runners.methods.plugins import Plugins
+
+    plugins = Plugins(settings.plugins)
+    methods = [catalog.get("methods", name) for name in dict.fromkeys(named["methods"])]
+    sets = [catalog.get("text_sets", name) for name in dict.fromkeys(named["text_sets"])]
+    return [*(f for m in methods for f in method_faults(m, plugins)), *text_set_faults(sets)]
 
 
 def _used(experiments: Iterable[Experiment], kind: str, catalog: Catalog) -> list[str]:

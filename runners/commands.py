@@ -88,7 +88,15 @@ plugin_option = click.option(
 )
 @plugin_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, measure nothing.")
-@click.option("--verify", type=click.IntRange(min=0), default=0, metavar="N", show_default=True)
+@click.option(
+    "--verify",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    show_default=True,
+    help="Random answers to measure again by the reference path (damage is compared as it is "
+    "measured, and not here).",
+)
 @click.option("--tokens-per-batch", type=click.IntRange(min=1), help="[default: from memory]")
 @click.option("--engine", type=click.Choice(["fast", "reference", "ray"]), default="fast")
 @click.option("--address", metavar="HOST:PORT", help="Head of a Ray cluster [default: found].")
@@ -118,7 +126,7 @@ def run(
 
     Name an EXPERIMENT (or a glob or tag:WORD of several), or give --concept and --model (and
     --method …) on the spot. Stopped at any moment, the same command goes on where it was. --verify
-    N measures N random rows again by the slow reference path. --engine ray shares the work over
+    N measures N random answers again by the slow reference path. --engine ray shares the work over
     many GPUs and machines.
 
     \b
@@ -146,7 +154,7 @@ def run(
     for experiment in experiments:
         outcome = execute.run(experiment, catalog, settings, options)
         if not dry_run:
-            summary.tell(outcome, experiment.name, settings, experiment.operators)
+            summary.tell(outcome, experiment, settings)
 
 
 @click.command()
@@ -175,9 +183,9 @@ def check(
 ) -> None:
     """Find everything in the specs that would make build or run fail later; writes nothing.
 
-    NAMES are experiments and concepts to check in depth, globs and tag:WORD too; none: all of
-    them. Exit code 1 on faults; sources that are only not reachable from here are named, with exit
-    code 0.
+    NAMES are specs of any kind to check in depth (experiments with all that they use), globs and
+    tag:WORD too; none: all of them. Exit code 1 on faults; sources that are only not
+    reachable from here are named, with exit code 0.
 
     \b
     steerhouse check

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from runners.prompts.show import Shown, Token
@@ -15,19 +16,26 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("text", metavar="CONCEPT|ITEM_ID|ID_PREFIX")
+@click.argument("words", nargs=-1, required=True, metavar="[KIND] NAME|ITEM_ID|ID_PREFIX")
 @click.option("--variant", default="base", show_default=True, help="What is put around the item.")
 @click.option("--model", help="Model spec, folder or Hub id: show its own prompt and tokens.")
 @click.option("--method", help="With --model: mark where this method reads activations.")
 @click.pass_obj
 def show(
-    settings: Settings, text: str, variant: str, model: str | None, method: str | None
+    settings: Settings,
+    words: tuple[str, ...],
+    variant: str,
+    model: str | None,
+    method: str | None,
 ) -> None:
     """Print the prompt of an item, and with --model every token with what is done there.
 
-    The item is the first test item of CONCEPT, or the one whose id is ITEM_ID, or begins with
-    ID_PREFIX (4 characters or more), in a dataset that is built. Tokens are marked prompt-end (the
-    last one of the prompt), decision (whose next token is the first in which the two answers
+    The NAME of a method, model, variant, text set or experiment prints its YAML and where it
+    stands; KIND, a word of `steerhouse list`, says which where two kinds share a name.
+
+    The item is the first test item of the concept NAME, or the one whose id is ITEM_ID, or begins
+    with ID_PREFIX (4 characters or more), in a dataset that is built. Tokens are marked prompt-end
+    (the last one of the prompt), decision (whose next token is the first in which the two answers
     differ), read (where activations are read for fitting, by --method or at answer_token; of
     several tokens the mean) and steered(SCOPE).
 
@@ -35,14 +43,21 @@ def show(
     steerhouse show kind
     steerhouse show kind --variant system_negative --model reference
     steerhouse show 3f2a --model reference --method mean_difference
+    steerhouse show methods lda
     """  # noqa: D301 - click wants the character
     from runners.models.model_argument import model_from_argument
     from runners.prompts.show import answers, find, heading, messages_text
+    from runners.shown_spec import CONCEPTS, spec_text
     from specs.catalog import open as open_catalog
 
     if method is not None and model is None:
         raise click.UsageError("--method needs --model: which tokens are read depends on both")
     catalog = open_catalog(settings)
+    kind, text = _asked(words, catalog)
+    if kind not in (None, CONCEPTS):
+        _refuse_options(kind)
+        click.echo(spec_text(kind, text, catalog))
+        return
     read = _read(method, catalog) if method is not None else "answer_token"
     spec = model_from_argument(model, catalog) if model is not None else None
     shown = find(text, variant, catalog, settings)
@@ -53,6 +68,38 @@ def show(
         click.echo(messages_text(shown))
     else:
         _as_model(spec, shown, read, settings)
+
+
+def _asked(words: tuple[str, ...], catalog: Catalog) -> tuple[str | None, str]:
+    """Return kind and name of what is asked for; the kind is None where only an item may be meant.
+
+    Raises:
+        Refused: several kinds have the name.
+    """
+    from runners.shown_spec import kind_of
+    from specs.commands import KINDS
+
+    if len(words) == 1:
+        return kind_of(words[0], catalog), words[0]
+    kind = next((kind for kind in KINDS if words[0] in (kind, kind[:-1])), None)
+    if kind is None or len(words) > 2:
+        raise click.UsageError(
+            f"name one spec or item, behind its kind ({', '.join(KINDS)}) or alone"
+        )
+    catalog.get(kind, words[1])
+    return kind, words[1]
+
+
+def _refuse_options(kind: str | None) -> None:
+    """Refuse options that are about an item, given for a spec that has none."""
+    context = click.get_current_context()
+    given = [
+        name
+        for name in ("variant", "model", "method")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"--{given[0]} goes with a concept or an item, not with {kind}")
 
 
 def _read(name: str, catalog: Catalog) -> Read:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runners.console import say
@@ -10,6 +9,7 @@ from specs.operators import graded
 
 if TYPE_CHECKING:
     from runners.campaign.outcome import Outcome
+    from specs.schema import Experiment
     from specs.settings import Settings
 
 
@@ -22,10 +22,9 @@ def _silence(experiment: str, settings: Settings) -> str | None:
         return warning(connection, experiment=[experiment])
 
 
-def tell(
-    outcome: Outcome, experiment: str, settings: Settings, operators: Sequence[str] = ("add",)
-) -> None:
-    """Say what was measured, and how to look at it: slopes, effects where operators have none."""
+def tell(outcome: Outcome, asked: Experiment, settings: Settings) -> None:
+    """Say what was measured, and how to look at it: slopes or effects, and damage."""
+    experiment = asked.name
     if outcome.measured + outcome.unsteered + outcome.fitted + outcome.damages == 0:
         say(f"{experiment}: everything is there already; nothing was measured")
     else:
@@ -35,14 +34,17 @@ def tell(
             f"and {outcome.unsteered:,} unsteered answers written to {where}"
         )
     if outcome.damages:
-        say(
-            f"{experiment}: {outcome.damages:,} damages of a text written; "
-            f"`steerhouse analyse damage_curve --experiment {experiment}` shows them"
-        )
+        say(f"{experiment}: {outcome.damages:,} damages of a text written")
     for line in outcome.found:
         say(line)
     if warning := _silence(experiment, settings):
         say(warning)
     home = "" if str(settings.home) == "data" else f" --home {settings.home}"
-    for analysis in dict.fromkeys("steerability" if graded(o) else "effects" for o in operators):
+    analyses = ["steerability" if graded(each) else "effects" for each in asked.operators]
+    if asked.text_sets:
+        analyses += [
+            "damage_curve",
+            *(["equal_damage"] if any(map(graded, asked.operators)) else []),
+        ]
+    for analysis in dict.fromkeys(analyses):
         say(f"next: steerhouse analyse {analysis} --experiment {experiment}{home}")

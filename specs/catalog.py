@@ -13,7 +13,7 @@ from specs.faults import Refused
 from specs.reader import read, shown
 from specs.schema import KINDS, Concept, Experiment, Method, Model, Spec, TextSet, Variant
 from specs.settings import Settings
-from specs.suggestions import did_you_mean
+from specs.suggestions import did_you_mean, nearest
 
 SHIPPED = Path(str(files("specs")))
 """The folder of specs that come with steerhouse."""
@@ -110,13 +110,28 @@ class Catalog:
             hint = did_you_mean(word, tags) or ";"
             known = ", ".join(sorted(tags)) or "none"
             return f"no {singular} has the tag {word!r}{hint} tags: {known}"
-        if any(character in pattern for character in "*?["):
+        if _several(pattern):
             return f"no {singular} matches {pattern!r}; {remedy}"
         for folder in self._folders:
             if (stray := folder / kind / f"{pattern}.yml").exists():
                 return f"unknown {singular} {pattern!r}; rename {shown(stray)} to {pattern}.yaml"
         hint = did_you_mean(pattern, self.names(kind)) or ";"
         return f"unknown {singular} {pattern!r}{hint} {remedy}"
+
+    def kinds(self, pattern: str) -> list[str]:
+        """Return the kinds in which a name, glob or `tag:WORD` stands for some spec."""
+        return [kind for kind in KINDS if self.match(kind, pattern)]
+
+    def unheard(self, pattern: str) -> str:
+        """Return why a pattern matches nothing of any kind, with the remedy."""
+        by_name = {name: kind for kind in reversed(KINDS) for name in self.names(kind)}
+        strays = [(f / kind / f"{pattern}.yml", kind) for f in self._folders for kind in KINDS]
+        kinds = [kind for stray, kind in strays if stray.exists()]
+        kinds += [by_name[name] for name in nearest(pattern, by_name)]
+        if kinds and not _several(pattern):
+            return self.unmatched(kinds[0], pattern)
+        what = "matches" if _several(pattern) else "is named"
+        return f"no spec {what} {pattern!r}; `steerhouse list` shows all"
 
     def faults(self) -> list[str]:
         """Return all faults of all files: their own, and names in them that nothing bears."""
@@ -164,6 +179,11 @@ def open(settings: Settings) -> Catalog:
     catalog = Catalog(settings.specs)
     add_plugins(catalog, settings.plugins)
     return catalog
+
+
+def _several(pattern: str) -> bool:
+    """Return whether a pattern is a glob or a tag, which several names may fit."""
+    return pattern.startswith(TAG) or any(character in pattern for character in "*?[")
 
 
 def _check_layout(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Concept specs: the behaviour to raise or lower, and the questions that show it (DESIGN 3)."""
+"""Concept specs: the behaviour to raise or lower, and the questions that show it."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class Persona(Part):
 
 
 class Planted(Part):
-    """One planted truth about a concept of the reference model (DESIGN 8)."""
+    """One planted truth about a concept of the reference model."""
 
     quantity: Text
     """E.g. mean_slope, anti_steerable_fraction, letter_share, yes_no_share, best_layer."""

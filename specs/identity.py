@@ -1,4 +1,4 @@
-"""Ids: 16 hex digits of SHA-256 over canonical JSON of what a thing is ABOUT (DESIGN 6).
+"""Ids: 16 hex digits of SHA-256 over canonical JSON of what a thing is ABOUT.
 
 Never in an id: who made it, when, batch sizes, devices, versions, names.
 """

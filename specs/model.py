@@ -23,7 +23,7 @@ class Model(Spec):
     folder: str | None = None
     """Folder in transformers format, relative to the YAML."""
     builtin: Literal["reference"] | None = None
-    """`reference`: the model whose truth is known (DESIGN 8)."""
+    """`reference`: the model whose truth is known."""
     revision: str = "main"
     """For `hub`: branch, tag or commit; the commit resolved at download is recorded."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -1,4 +1,4 @@
-"""What a vector can do to the residual stream, and what may be said of each way (DESIGN 6).
+"""What a vector can do to the residual stream, and what may be said of each way.
 
 With h the output of a block at a steered position, v the vector at its length, û = v/‖v‖ and m the
 multiplier:

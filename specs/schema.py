@@ -1,4 +1,4 @@
-"""Every class behind the YAML, and which kind of spec each is (DESIGN 3)."""
+"""Every class behind the YAML, and which kind of spec each is."""
 
 from __future__ import annotations
 

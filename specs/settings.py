@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """Folders of one invocation (DESIGN 9)."""
+    """Folders of one invocation."""
 
     home: Path = Path("data")
     """Holds `datasets/`, `vectors/`, `staged/`, `reports/` and `warehouse.duckdb`."""

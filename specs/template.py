@@ -1,4 +1,4 @@
-"""Template sources: one question for every combination of the values of its slots (DESIGN 3)."""
+"""Template sources: one question for every combination of the values of its slots."""
 
 from __future__ import annotations
 

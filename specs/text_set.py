@@ -1,4 +1,4 @@
-"""Text set specs: plain texts on which the damage of steering is measured (DESIGN 6)."""
+"""Text set specs: plain texts on which the damage of steering is measured."""
 
 from __future__ import annotations
 

@@ -45,6 +45,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = quick(folder, "hurt", SPEC)
     assert done.returncode == 0, done.stderr
     assert "160 damages of a text written" in done.stderr
+    for name in ("steerability", "damage_curve", "equal_damage"):
+        assert f"next: steerhouse analyse {name} --experiment hurt" in done.stderr
     return folder
 
 

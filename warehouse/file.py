@@ -10,7 +10,7 @@ import duckdb
 from warehouse.faults import WarehouseRefused
 
 STORAGE_VERSION = "v1.4.0"
-"""The format that is written, so that DuckDB clients from 1.4 on read it (DESIGN 6)."""
+"""The format that is written, so that DuckDB clients from 1.4 on read it."""
 
 
 def path(home: Path) -> Path:

@@ -1,6 +1,6 @@
 -- question: Are slopes and biases those of answers that the model would give, or of items on which it stopped answering?
 -- grain: run, layer
--- source: DESIGN 1 and 7 (answer mass): a logit difference between two answers that nobody would give moves
+-- source: this project (answer mass): a logit difference between two answers that nobody would give moves
 --   freely; difference and interval by question as named in warehouse/macros/intervals.sql
 -- params:
 --   filters

@@ -1,6 +1,6 @@
 -- question: Where questions ran in both orders: does steering move the concept, or only the letter?
 -- grain: run, layer
--- source: DESIGN 7 (the exact within-question split, view paired_bias); the shares of variance that belong to
+-- source: this project (the exact within-question split, view paired_bias); the shares of variance that belong to
 --   it, with null and interval, are kind paired of bias_shares; intervals by question as named in
 --   warehouse/macros/intervals.sql
 -- params:

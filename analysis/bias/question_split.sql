@@ -1,6 +1,6 @@
 -- question: Of which questions does steering move the letter, and of which the concept?
 -- grain: run, layer, question that ran in both orders of its options (once per set of symbols)
--- source: DESIGN 7 (the exact within-question split); with both orders a letter's part of a question's
+-- source: this project (the exact within-question split); with both orders a letter's part of a question's
 --   slope is known exactly, not estimated (view item_pair)
 -- params:
 --   filters

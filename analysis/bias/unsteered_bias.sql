@@ -1,6 +1,6 @@
 -- question: Does the model itself lean to a letter or to Yes, before anything is steered?
 -- grain: model, concept, variant, factor
--- source: DESIGN 7 (unsteered bias apart from steering bias); positional bias of unsteered answers as a
+-- source: this project (unsteered bias apart from steering bias); positional bias of unsteered answers as a
 --   logit difference, so that it is comparable with bias_effects; intervals as named in
 --   warehouse/macros/intervals.sql
 -- params:

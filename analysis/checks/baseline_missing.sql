@@ -1,6 +1,6 @@
 -- question: Was any steered item measured without its unsteered answer?
 -- grain: evaluation, item
--- source: DESIGN 6: unsteered lives in baseline
+-- source: the warehouse: unsteered lives in baseline
 -- columns:
 --   evaluation_id  the evaluation
 --   item_id        the item

@@ -1,6 +1,6 @@
 -- question: Does any run, evaluation, vector, dataset or plan name something that is not there?
 -- grain: relation, id
--- source: the relations of DESIGN 6, which have no foreign keys
+-- source: the relations of the warehouse (warehouse/migrations), which have no foreign keys
 -- columns:
 --   relation  where the name stands
 --   id        the id of the row that names it

@@ -1,6 +1,6 @@
 -- question: Does a finished block hold as many measurements as it says?
 -- grain: run, layer, multiplier, split
--- source: DESIGN 6: `cell` is the book of finished blocks, n_items the items measured
+-- source: the warehouse: `cell` is the book of finished blocks, n_items the items measured
 -- columns:
 --   run_id      the run
 --   layer       the layer

@@ -1,6 +1,6 @@
 -- question: Does any dataset hold other items than it says?
 -- grain: dataset
--- source: DESIGN 6: dataset_item has a row for each row of the dataset
+-- source: the warehouse: dataset_item has a row for each row of the dataset
 -- columns:
 --   dataset_id   the dataset
 --   n_items      rows it says it has

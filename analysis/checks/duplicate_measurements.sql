@@ -1,6 +1,6 @@
 -- question: Is any measurement stored twice?
 -- grain: run, item, layer, multiplier
--- source: DESIGN 6: a measurement is run x item x layer x multiplier
+-- source: the warehouse: a measurement is run x item x layer x multiplier
 -- columns:
 --   run_id      the run
 --   item_id     the item

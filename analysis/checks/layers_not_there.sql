@@ -1,6 +1,6 @@
 -- question: Was any run measured at a layer that the model or the vector does not have?
 -- grain: run, layer
--- source: DESIGN 1: a layer is a 0-based decoder block; `vector_layer` lists those of a vector (of an
+-- source: a layer is a 0-based decoder block; `vector_layer` lists those of a vector (of an
 --   imported one nothing is known but its measurements)
 -- columns:
 --   run_id    the run

@@ -1,6 +1,6 @@
 -- question: Does a name stand for nothing, or does anything lack a name?
 -- grain: kind, id
--- source: DESIGN 6: `name` holds every name by which an id was asked for
+-- source: the warehouse: `name` holds every name by which an id was asked for
 -- columns:
 --   kind     model, concept, variant or method
 --   id       the id

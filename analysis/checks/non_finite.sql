@@ -1,6 +1,6 @@
 -- question: Is any stored number infinite or not a number?
 -- grain: relation, id
--- source: DESIGN 6: every number is finite (infinities and NaN poison means without a trace)
+-- source: the warehouse: every number is finite (infinities and NaN poison means without a trace)
 -- columns:
 --   relation  where it stands
 --   id        run, evaluation or vector it belongs to

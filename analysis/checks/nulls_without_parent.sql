@@ -1,6 +1,6 @@
 -- question: Does any null vector lack the fitted vector that it is a null of?
 -- grain: vector
--- source: DESIGN 7: a null is scaled as, and compared with, one fitted vector
+-- source: this project: a null is scaled as, and compared with, one fitted vector
 -- columns:
 --   vector_id         the null vector
 --   method            its kind

@@ -1,6 +1,6 @@
 -- question: Does any measurement belong to a run or an item that is not there, or to an item that is not in the dataset evaluated?
 -- grain: run, item
--- source: the relations of DESIGN 6, which have no foreign keys
+-- source: the relations of the warehouse (warehouse/migrations), which have no foreign keys
 -- columns:
 --   run_id   the run
 --   item_id  the item

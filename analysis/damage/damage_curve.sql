@@ -16,7 +16,7 @@
 --   method                   how the vector was fitted
 --   text_set                 texts that are read
 --   layer                    decoder block whose output is steered, at every position
---   multiplier               signed factor on the vector
+--   multiplier               signed factor on the vector, null where the operator has none (ablate)
 --   kl                       mean over texts of KL(unsteered || steered), nats a token
 --   kl_low                   lower end of its t interval by text
 --   kl_high                  upper end
@@ -35,10 +35,11 @@
 --   operator                 how it was applied
 --   scope                    where it was applied
 --   cross_entropy            mean over texts of the unsteered cross-entropy, nats a token
+--   degenerate               vector shorter than 1e-4 of the residual norm
 --   random_n                 random nulls measured there
 --   n_texts                  texts
 --   n_tokens                 tokens with one before them
---   n_multipliers            nonzero multipliers measured at the layer
+--   n_multipliers            nonzero multipliers measured at the layer; 1 where the operator has none
 --   bound                    damage that is still borne, nats
 --   run_id                   the run on the text set
 
@@ -95,7 +96,7 @@ select
     asked.method,
     asked.text_set,
     over_texts.layer,
-    over_texts.multiplier,
+    if(asked.graded, over_texts.multiplier, null) as multiplier,
     over_texts.kl,
     greatest(0, over_texts.kl - t_factors.t * over_texts.kl_error) as kl_low,
     over_texts.kl + t_factors.t * over_texts.kl_error as kl_high,
@@ -113,6 +114,7 @@ select
     asked.operator,
     asked.scope,
     over_texts.cross_entropy,
+    vector_layer.degenerate,
     coalesce(random_null.random_n, 0) as random_n,
     over_texts.n_texts,
     over_texts.n_tokens,
@@ -138,6 +140,8 @@ left join missing
         missing.run_id = asked.run_id
         and missing.layer = over_texts.layer
         and missing.multiplier = over_texts.multiplier
+left join vector_layer
+    on vector_layer.vector_id = asked.vector_id and vector_layer.layer = over_texts.layer
 where is_layer(over_texts.layer, $layer, asked.chosen_layer)
 order by
     asked.model, asked.fit_concept, asked.method, asked.text_set, over_texts.layer,

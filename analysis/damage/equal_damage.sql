@@ -1,6 +1,6 @@
 -- question: At equal damage to unrelated texts, how far does each method move the answers?
 -- grain: run, layer, text set, damage level, side of 0
--- source: DESIGN 7 (methods at equal damage); the multiplier at which the mean damage over texts first
+-- source: docs/damage.md; the multiplier at which the mean damage over texts first
 --   reaches the level and the items' answers there are linear between measured multipliers; cluster t
 --   and Wilson's interval by question (warehouse/macros/intervals.sql), conditional on that multiplier
 -- params:
@@ -17,10 +17,12 @@
 --   variant                     prompt variant they are asked under
 --   text_set                    texts that are damaged
 --   level                       damage, nats a token
---   side                        1 above multiplier 0, -1 below
+--   side                        1 above multiplier 0, -1 below, null where the operator has no multiplier (ablate)
 --   layer                       decoder block whose output is steered
 --   method                      how the vector was fitted
---   multiplier                  multiplier at which the damage first reaches the level, null where it never does within those measured
+--   reached                     whether the damage reaches the level within the multipliers measured; null where the operator has none, whose damage is what it is
+--   largest_damage              largest mean damage over the multipliers of that side
+--   multiplier                  multiplier at which the damage first reaches the level, null where it never does
 --   effect                      mean over items of logit_diff minus baseline there
 --   effect_low                  lower end of its cluster-t interval by question
 --   effect_high                 upper end
@@ -31,7 +33,6 @@
 --   positive_low                lower end of the interval of positive_fraction (fraction_low)
 --   positive_high               upper end
 --   baseline_positive_fraction  share of items whose answer is the positive option without steering
---   largest_damage              largest mean damage over the multipliers of that side
 --   fit_concept                 concept the vector was fitted on
 --   fit_variant                 variant it was fitted on
 --   seed                        seed of the vector, null where none is used
@@ -39,9 +40,10 @@
 --   operator                    how it was applied
 --   scope                       where it was applied to the questions; to the texts everywhere
 --   split                       split that is reported
+--   degenerate                  vector shorter than 1e-4 of the residual norm
 --   n_items                     items behind effect, null where the level is not reached
 --   n_questions                 questions they belong to
---   n_multipliers               multipliers of that side at which damage is known
+--   n_multipliers               multipliers of that side at which damage is known; 1 where the operator has none
 --   run_id                      the run on the questions
 --   damage_run_id               the run on the text set
 
@@ -222,9 +224,11 @@ select
     asked.variant,
     wanted.text_set,
     wanted.level,
-    wanted.side::tinyint as side,
+    if(asked.graded, wanted.side, null)::tinyint as side,
     wanted.layer,
     asked.method,
+    if(asked.graded, wanted.multiplier is not null, null) as reached,
+    wanted.largest_damage,
     wanted.multiplier,
     summary.effect,
     summary.effect - t_factors.t * summary.effect_error as effect_low,
@@ -237,7 +241,6 @@ select
     fraction_high(summary.positive_fraction, summary.effective_items, t_factors.t)
         as positive_high,
     summary.baseline_positive_fraction,
-    wanted.largest_damage,
     asked.fit_concept,
     asked.fit_variant,
     asked.seed,
@@ -245,6 +248,7 @@ select
     asked.operator,
     asked.scope,
     $split as split,
+    vector_layer.degenerate,
     summary.n_items,
     summary.n_questions,
     wanted.n_multipliers,
@@ -262,6 +266,8 @@ left join t_factors using (n_questions)
 left join missing on missing.run_id = wanted.run_id and missing.layer = wanted.layer
 left join missing as text_missing
     on text_missing.run_id = wanted.damage_run_id and text_missing.layer = wanted.layer
+left join vector_layer
+    on vector_layer.vector_id = asked.vector_id and vector_layer.layer = wanted.layer
 order by
     asked.model, asked.concept, asked.variant, wanted.text_set, wanted.level, wanted.side desc,
     wanted.layer, asked.method, asked.fit_concept, asked.fit_variant, asked.scope, asked.seed,

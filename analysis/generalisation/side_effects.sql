@@ -1,6 +1,6 @@
 -- question: What does the vector of one concept do to the questions of every other concept?
 -- grain: run, layer: fitted concept x concept asked about, where they differ
--- source: DESIGN 7 (interference); the ratio to the vector's effect at home has Fieller's interval
+-- source: this project (interference); the ratio to the vector's effect at home has Fieller's interval
 --   (1954), the two being measured on different questions; nulls by the t prediction
 -- params:
 --   filters
@@ -23,6 +23,7 @@
 --   relative_high            upper end
 --   cosine                   cosine with the vector that the same method fitted on `concept`
 --   expected                 side effect if only the part along that vector counted
+--   relative_length          length of the vector / mean length of the residual stream at its layer
 --   nulls                    null vectors measured there, `no null` where there are none
 --   complete                 false where an asked measurement is missing, here or at home
 -- further columns:
@@ -173,6 +174,7 @@ select
     ) as relative_high,
     directed.cosine,
     directed.expected,
+    vector_layer.length / nullif(vector_layer.residual_norm, 0) as relative_length,
     coalesce(null_p.nulls, 'no null') as nulls,
     directed.complete and directed.own_complete as complete,
     directed.p as side_effect_p,
@@ -195,6 +197,8 @@ select
 from directed
 left join family on family.run_id = directed.run_id and family.layer = directed.layer
 left join null_p on null_p.run_id = directed.run_id and null_p.layer = directed.layer
+left join vector_layer
+    on vector_layer.vector_id = directed.vector_id and vector_layer.layer = directed.layer
 order by
     directed.model, directed.method, directed.layer, directed.fit_concept, directed.concept,
     directed.fit_variant, directed.variant, directed.scope, directed.seed, directed.run_id

@@ -1,6 +1,6 @@
 -- question: Which way of making a vector steers most, and at what price, method by method?
 -- grain: run, layer
--- source: DESIGN 7: paired by question against one reference method on the same questions, training
+-- source: this project: paired by question against one reference method on the same questions, training
 --   items, operator and scope, because both steer the same prompts; Holm 1979 over the table. Beside it
 --   what the reliability of Tan et al. 2024 (arXiv 2407.12404) is about: items that go the wrong way,
 --   spread against mean, the letter's share. `compare` has every pair and its other intervals

@@ -2,8 +2,8 @@
 #   measured yet?
 # topic: generalisation
 # grain: model, method, norm, operator, scope, fit variant, layer, outcome
-# source: DESIGN 7; Braun et al. 2025 (arXiv 2505.22637) correlate single predictors over the same
-#   concepts that they describe. Here ridge regression predicts every concept from the others
+# source: this project; Braun et al. 2025 (arXiv 2505.22637) correlate single predictors over the
+#   same concepts that they describe. Here ridge regression predicts every concept from the others
 #   alone, penalty included (leave one out within the others); skill = 1 - squared error / that of
 #   the mean. p by exchanging the outcomes of concepts, the whole procedure repeated
 # params:

@@ -1,6 +1,6 @@
 -- question: Is the model answering at all, and does steering stop it?
 -- grain: run, layer, multiplier
--- source: DESIGN 1 (answer mass) and 6 (prefix_logprob); no paper reports it
+-- source: this project; no paper reports it
 -- params:
 --   filters
 --   split       train|validation|test  test    split that is reported

@@ -1,6 +1,6 @@
 -- question: Which layer does the validation split choose, and what does it give on the test split?
 -- grain: model, concept, method, norm, operator, scope
--- source: DESIGN 3 (`best`) and the view best_layer; Tan et al. 2024 (arXiv 2407.12404), section 3,
+-- source: the view best_layer (warehouse/views/best_layer.sql); Tan et al. 2024 (arXiv 2407.12404), section 3,
 --   chose one layer per model by a sweep on validation items. The layer never sees the test split;
 --   only where there is no validation split (results of others) the test split chooses, marked
 --   cross_fitted: then test_steerability takes each half of the questions at the layer that the other

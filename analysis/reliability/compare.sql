@@ -1,6 +1,6 @@
 -- question: Which of two vectors steers more, and which moves fewer items the wrong way?
 -- grain: two runs on the same items, a and b, and the layer of each
--- source: DESIGN 7: paired by question, because both steer the same prompts. Mean difference with
+-- source: this project: paired by question, because both steer the same prompts. Mean difference with
 --   cluster t by question; difference of anti-steerable fractions by squares and add (Newcombe 1998,
 --   macro difference_low) with the correlation of the two over questions; Holm 1979 (Scandinavian
 --   Journal of Statistics 6, 65-70) over the rows shown. The two-sided null is that the mean

@@ -1,6 +1,6 @@
 -- question: What shape has the propensity curve, and how many items share it?
 -- grain: run, layer
--- source: DESIGN 7, the rule being the macro curve_shape (warehouse/macros/curve_shape.sql): linear
+-- source: this project, the rule being the macro curve_shape (warehouse/macros/curve_shape.sql): linear
 --   where a line explains .98 of the curve's variance; saturating or accelerating where it keeps its
 --   direction and its outer steps are smaller or larger than its inner ones; inverted_u or u with one
 --   turn of more than a tenth of its range; irregular otherwise; undetermined with fewer than 5

@@ -1,6 +1,6 @@
 -- question: What do operators without a slope (ablate) do to the answers, how sure is that, and how many items move against the concept, toward it or not at all?
 -- grain: run, layer
--- source: DESIGN 6: what has no graded multiplier reports effect = logit_diff - baseline; directional
+-- source: this project: what has no graded multiplier reports effect = logit_diff - baseline; directional
 --   ablation as in Arditi et al. 2024 (arXiv 2406.11717), here at one layer; intervals, nulls and q
 --   values as in steerability (macros in warehouse/macros/intervals.sql name the papers)
 -- params:
@@ -39,8 +39,8 @@
 --   degenerate               vector shorter than 1e-4 of the residual norm
 --   n_items                  items with an effect
 --   n_questions              questions they belong to
---   n_multipliers            multipliers measured: 1, for these operators have no other
---   multiplier_bound         the largest of them in absolute value
+--   n_multipliers            1: measured once, for these operators have no multiplier
+--   multiplier_bound         null, for the same reason
 --   effect_floor             smallest effect that can be told from nothing: 3 times the largest error that --verify
 --     found in one logit difference, 1e-3 at least
 --   mean_baseline            mean unsteered logit difference
@@ -132,7 +132,6 @@ over_items as (
         layer,
         count(*) as n_items,
         count(distinct multiplier) as n_multipliers,
-        max(abs(multiplier)) as multiplier_bound,
         any_value(effect_floor) as effect_floor,
         avg(baseline) as mean_baseline,
         avg(effect) as mean_effect,
@@ -209,7 +208,7 @@ select
     over_items.n_items,
     over_questions.n_questions,
     over_items.n_multipliers,
-    over_items.multiplier_bound,
+    null::double as multiplier_bound,
     over_items.effect_floor,
     over_items.mean_baseline,
     over_questions.standard_error,

@@ -1,6 +1,6 @@
 -- question: How does the logit difference change with the multiplier?
 -- grain: run, layer, multiplier
--- source: Tan et al. 2024 (arXiv 2407.12404), section 3 (propensity curve); interval as in DESIGN 7
+-- source: Tan et al. 2024 (arXiv 2407.12404), section 3 (propensity curve); interval as in steerability
 -- params:
 --   filters
 --   split       train|validation|test  test    split that is reported

@@ -1,6 +1,6 @@
 -- question: How many questions, resamples and nulls would make the answer as precise as wanted?
 -- grain: run, layer
--- source: intervals as in steerability (DESIGN 7), solved for the number of questions; the sampling
+-- source: intervals as in steerability, solved for the number of questions; the sampling
 --   error of a standard deviation by Bonett 2006 (Computational Statistics & Data Analysis 50,
 --   775-782), which allows for long tails
 -- params:

@@ -1,6 +1,6 @@
 -- question: Would other training questions move the same items the same way?
 -- grain: run, layer; a run without resamples has one row that says so
--- source: DESIGN 7: vectors of bootstrap draws of the training questions (`resamples`), each measured
+-- source: this project: vectors of bootstrap draws of the training questions (`resamples`), each measured
 --   on the same items. An item is sign-stable when at least the share `agreement` of its resampled
 --   slopes lie on one side of the slope floor, of 20 at least 19; with fewer resamples the same
 --   share is easier reached by chance (chance_fraction)

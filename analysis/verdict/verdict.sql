@@ -1,6 +1,6 @@
 -- question: Does the vector steer, how far can that be trusted, and what should be done next?
 -- grain: model, concept, method, norm, operator, scope
--- source: DESIGN 7 (verdict). The rule, the first that fits deciding, each interval at `confidence`:
+-- source: this project (verdict). The rule, the first that fits deciding, each interval at `confidence`:
 --   cannot tell: fewer than least_questions questions; or fewer than 5 of them with the positive option
 --   in one of the two places, for answers by letter, because then concept and letter are one; or the
 --   model does not answer in the asked form (median answer mass below 0.5); or the vector is degenerate.
@@ -93,7 +93,11 @@ cards as (
     select
         given.* replace (
             -- a layer that the reported items chose is chosen here again, by halves
-            if(choice.chosen_on = 'test', null, given.chosen_layer) as chosen_layer
+            if(
+                given.cross_fitted or coalesce(choice.chosen_on = 'test', false),
+                null,
+                given.chosen_layer
+            ) as chosen_layer
         )
     from asked_cards($experiment, $model, $concept, $method, 'fitted', $layer) as given
     left join best_layer as choice
@@ -168,6 +172,11 @@ layer_means as (
         slopes.kind = 'fitted'
         and slopes.layer
         = coalesce(try_cast($layer as smallint), asked.chosen_layer, slopes.layer)
+        and (
+            $experiment is null
+            or try_cast($layer as smallint) is not null
+            or (asked.run_id, slopes.layer) in (from asked_layers($experiment))
+        )
     group by slopes.own_run_id, slopes.layer, halves.is_first_half
 ),
 
@@ -442,6 +451,9 @@ numbers as (
         unsteered.median_answer_mass,
         unsteered.answering,
         coalesce(missing.n_missing, 0) = 0 as complete,
+        -- results of others cannot be fitted or measured anew, a vector file not fitted
+        coalesce(vector.method = 'imported', false) as imported,
+        coalesce(vector.method in ('imported', 'file'), false) as not_fitted_here,
         normal_quantile(0.5 + $confidence / 2) as z
     from asked
     inner join over_items using (run_id)
@@ -452,6 +464,7 @@ numbers as (
     left join sides using (run_id)
     left join trained using (run_id)
     left join missing using (run_id)
+    left join vector on vector.vector_id = asked.vector_id
     left join unsteered on unsteered.evaluation_id = asked.evaluation_id
 ),
 
@@ -537,30 +550,58 @@ select
             printf('between %.0f and %.0f %% follow', 100 * following_low, 100 * following_high)
         else printf('at most %.0f %% of items follow', 100 * following_high)
     end as because,
-    case
-        when reason = 'few' then 'more items'
-        when reason = 'one_sided' then 'ask every question in both orders'
-        when reason = 'silent' then 'another prompt or answer form (analyse answer_mass)'
-        when reason = 'degenerate' then 'another layer'
-        when reason = 'undecided' and questions_wanted is not null
-            then 'more items: about ' || questions_wanted || ' questions'
-        when reason = 'by_answer' or (reason in ('part', 'undecided') and answer_matters)
-            then 'fit on as many questions with Yes as with No for the positive answer'
-        when reason = 'by_place' or (reason in ('part', 'undecided') and place_matters) then
+    nullif(
+        concat_ws(
+            '; ',
             case
-                when train_first_fraction between 0.45 and 0.55 then 'project out the letter'
-                when train_first_fraction is null
-                    then 'fit on both orders, or project out the letter'
-                else 'fit on both orders'
-            end
-        when reason = 'backwards' then 'check which option is called positive'
-        when reason in ('zero', 'null') and layer_by in ('given', 'only_one')
-            then 'another layer (sweep them and let validation choose)'
-        when reason = 'zero' and high > slope_floor then 'more items'
-        when reason in ('zero', 'null') then 'more training items, or another method'
-        when reason in ('part', 'undecided')
-            then 'read the items (analyse anti_steerable_items); another layer or method'
-    end as remedy,
+                when reason = 'few' then 'more items'
+                when reason = 'one_sided' then
+                    if(
+                        imported,
+                        'results for both orders of every question',
+                        'ask every question in both orders'
+                    )
+                when reason = 'silent' then 'another prompt or answer form (analyse answer_mass)'
+                when reason = 'degenerate' then 'another layer'
+                when reason = 'undecided' and questions_wanted is not null
+                    then 'more items: about ' || questions_wanted || ' questions'
+                when reason = 'by_answer' or (reason in ('part', 'undecided') and answer_matters)
+                    then
+                        if(not_fitted_here, 'another vector, fitted', 'fit')
+                        || ' on as many questions with Yes as with No for the positive answer'
+                when reason = 'by_place' or (reason in ('part', 'undecided') and place_matters) then
+                    case
+                        when not_fitted_here
+                            then 'another vector, fitted on both orders '
+                            || 'or with the letter projected out'
+                        when train_first_fraction between 0.45 and 0.55
+                            then 'project out the letter'
+                        when train_first_fraction is null
+                            then 'fit on both orders, or project out the letter'
+                        else 'fit on both orders'
+                    end
+                when reason = 'backwards' then 'check which option is called positive'
+                when reason in ('zero', 'null') and layer_by in ('given', 'only_one') then
+                    if(
+                        imported,
+                        'another layer',
+                        'another layer (sweep them and let validation choose)'
+                    )
+                when reason = 'zero' and high > slope_floor then 'more items'
+                when reason in ('zero', 'null') then
+                    if(not_fitted_here, 'another vector', 'more training items, or another method')
+                when reason in ('part', 'undecided') then
+                    'read the items (analyse anti_steerable_items); another layer or '
+                    || if(not_fitted_here, 'vector', 'method')
+            end,
+            if(
+                nulls is null and not imported and reason in ('part', 'undecided', 'reliable'),
+                'null vectors to hold it against (run --nulls 20)',
+                null
+            )
+        ),
+        ''
+    ) as remedy,
     layer,
     layer_by,
     steerability,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,8 +69,11 @@ def experiments(request: Request, catalog: Catalog, settings: Settings) -> list[
     """Return what is asked for: one experiment, or those that a glob or `tag:WORD` stands for.
 
     Raises:
-        Refused: nothing bears the name, and whatever `experiment` refuses.
+        Refused: names that nothing bears and numbers that are none, all of them; and whatever
+            `experiment` refuses.
     """
+    if faults := _faults(request, catalog):
+        raise Refused(*faults)
     if request.experiment is None:
         return [experiment(request, catalog, settings)]
     names = catalog.resolve("experiments", [request.experiment])
@@ -106,6 +109,35 @@ def experiment(request: Request, catalog: Catalog, settings: Settings) -> Experi
     if request.save:
         combinations(found, catalog)  # what is not known must not be saved
         _save(found, changes, settings, catalog.added("models"))
+    return found
+
+
+def _faults(request: Request, catalog: Catalog) -> list[str]:
+    """Return what the options name that is not there, or cannot be read."""
+    named = {
+        "experiments": (request.experiment,) if request.experiment else (),
+        "concepts": (*request.concepts, *request.fit_concepts),
+        "methods": request.methods,
+        "variants": (*request.fit_variants, *request.variants),
+        "text_sets": request.text_sets,
+        "models": tuple(name for name in request.models if _several(name)),
+    }
+    found = [
+        catalog.unmatched(kind, pattern)
+        for kind, patterns in named.items()
+        for pattern in dict.fromkeys(patterns)
+        if not catalog.match(kind, pattern)
+    ]
+    read: list[tuple[Callable[[str], object], str | None]] = [
+        *((lambda name: _model(name, catalog), name) for name in request.models),
+        (parse_layers, request.layers),
+        (parse_multipliers, request.multipliers),
+    ]
+    for parse, text in read:
+        try:
+            _ = text is None or parse(text)
+        except Refused as refused:
+            found += refused.faults
     return found
 
 
@@ -161,13 +193,16 @@ def _model(name: str, catalog: Catalog) -> str:
     """Return the name under which the catalogue knows a model argument, adding it if need be."""
     from runners.models.model_argument import model_from_argument
 
-    if name.startswith("tag:") or any(character in name for character in "*?["):
-        return name
-    if name in catalog.names("models"):
+    if _several(name) or name in catalog.names("models"):
         return name
     spec = model_from_argument(name, catalog)
     catalog.add("models", spec)
     return spec.name
+
+
+def _several(name: str) -> bool:
+    """Return whether a model argument is a glob or a tag of specs."""
+    return name.startswith("tag:") or any(character in name for character in "*?[")
 
 
 def _save(

@@ -27,8 +27,8 @@ class Entry(NamedTuple):
 class Budgets:
     """A budget for every block; a halving lasts for all that comes after it.
 
-    What a place began with, and each halving from the block where it happened, is a line of a file
-    (DESIGN 5): free memory decides the first of them, and a resumed run must repeat the shapes of
+    What a place began with, and each halving from the block where it happened, is a line of a file:
+    free memory decides the first of them, and a resumed run must repeat the shapes of
     the one it goes on with for its numbers to be the same to the last bit.
     """
 

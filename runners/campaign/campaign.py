@@ -178,7 +178,7 @@ class Campaign:
         return list(dict.fromkeys(self._chooser(c) for c in self.combinations))
 
     def _chooser(self, combination: Combination) -> Combination:
-        """Return the combination that chooses the layer for `combination` (DESIGN 3, `best`).
+        """Return the combination that chooses the layer for `combination` (`best`).
 
         Among those on the vector's own concept that differ in their variants only: fitted and
         evaluated on base, or on the first variants by name, as the view best_layer has it. An

@@ -45,15 +45,10 @@ def combinations(experiment: Experiment, catalog: Catalog) -> list[Combination]:
     """Return what an experiment asks for, without repeats, in the order of its lists.
 
     Raises:
-        Refused: a name or glob that matches nothing, or nothing left after exclude.
+        Refused: names or globs that match nothing, all of them; or nothing left after exclude.
     """
-    axes = {
-        "model": catalog.resolve("models", experiment.models),
-        "concept": catalog.resolve("concepts", experiment.concepts),
-        "method": catalog.resolve("methods", experiment.methods),
-        "fit_variant": catalog.resolve("variants", experiment.fit_variants),
-        "variant": catalog.resolve("variants", experiment.variants),
-    }
+    _refuse_unknown(experiment, catalog)
+    axes = {key: catalog.resolve(kind, _listed(experiment, key)) for key, kind in KEYS.items()}
     norms: tuple[str | None, ...] = experiment.norms or (None,)
     ways = list(product(experiment.operators, experiment.scopes, norms, experiment.seeds))
     named = list(product(*axes.values()))
@@ -77,6 +72,23 @@ def combinations(experiment: Experiment, catalog: Catalog) -> list[Combination]:
         for way in ways
     ]
     return [*own, *_elsewhere(own, experiment, catalog)]
+
+
+def _listed(experiment: Experiment, key: str) -> tuple[str, ...]:
+    """Return the names, globs and tags that an experiment lists under a key of KEYS."""
+    found: tuple[str, ...] = getattr(experiment, f"{key}s")
+    return found
+
+
+def _refuse_unknown(experiment: Experiment, catalog: Catalog) -> None:
+    """Refuse an experiment that names what is not there, with every such name."""
+    named = [(kind, pattern) for key, kind in KEYS.items() for pattern in _listed(experiment, key)]
+    named += [("concepts", pattern) for pattern in experiment.fit_concepts]
+    named += [(KEYS[key], extra[key]) for extra in experiment.include for key in extra]
+    named = list(dict.fromkeys(named))
+    faults = [catalog.unmatched(*each) for each in named if not catalog.match(*each)]
+    if faults:
+        raise Refused(*faults)
 
 
 def _elsewhere(

@@ -35,12 +35,10 @@ def refuse_faulty(experiments: Sequence[Experiment], catalog: Catalog, settings:
     faults = [
         fault
         for experiment in experiments
-        for fault in experiment_faults.faults(
-            experiment, combinations(experiment, catalog), catalog, settings
-        )
+        for fault in experiment_faults.all_faults(experiment, catalog, settings)
     ]
     if faults:
-        raise Refused(*faults)
+        raise Refused(*dict.fromkeys(faults))
 
 
 def run(experiment: Experiment, catalog: Catalog, settings: Settings, options: Options) -> Outcome:

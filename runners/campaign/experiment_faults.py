@@ -9,11 +9,9 @@ from specs import operators
 from specs.faults import Refused
 from specs.schema import (
     LabelShuffled,
-    PluginMethod,
     Random,
     VectorFile,
     takes_letter_out,
-    with_terms,
 )
 
 if TYPE_CHECKING:
@@ -23,9 +21,20 @@ if TYPE_CHECKING:
     from specs.settings import Settings
 
 WINDOW = 1.5
-"""Slopes are fitted over multipliers up to this (DESIGN 1)."""
+"""Slopes are fitted over multipliers up to this."""
 POINTS = 3
 """Fewest multipliers of a slope, 0 included, which is always there for operator `add`."""
+
+
+def all_faults(experiment: Experiment, catalog: Catalog, settings: Settings) -> list[str]:
+    """Return what `faults` does of all that an experiment asks, and unknown names."""
+    from runners.campaign.combinations import combinations
+
+    try:
+        asked = combinations(experiment, catalog)
+    except Refused as refused:
+        return [*refused.faults, *faults(experiment, [], catalog, settings)]
+    return faults(experiment, asked, catalog, settings)
 
 
 def faults(
@@ -36,13 +45,13 @@ def faults(
         *_null_methods(experiment, asked, catalog),
         *_no_choice(experiment),
         *_no_letters(experiment, asked, catalog),
-        *_plugins(experiment, asked, catalog, settings),
+        *_methods(asked, catalog, settings),
         *_text_sets(experiment, catalog),
     ]
     for model in dict.fromkeys(c.model for c in asked):
         methods = list(dict.fromkeys(c.method for c in asked if c.model == model))
         found += _layers(experiment, catalog.get("models", model), methods, catalog, settings)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _layers(
@@ -87,22 +96,14 @@ def _no_letters(
     return found
 
 
-def _plugins(
-    experiment: Experiment, asked: Sequence[Combination], catalog: Catalog, settings: Settings
-) -> list[str]:
-    """Return the plugins that are not there, without running any."""
+def _methods(asked: Sequence[Combination], catalog: Catalog, settings: Settings) -> list[str]:
+    """Return the vector files and plugins that are not there, whatever the model is."""
+    from runners.methods.method_faults import method_faults
     from runners.methods.plugins import Plugins
 
-    plugins, found = Plugins(settings.plugins), []
-    for name in dict.fromkeys(c.method for c in asked):
-        for method in with_terms(catalog.get("methods", name)):
-            if not isinstance(method, PluginMethod):
-                continue
-            try:
-                plugins.find(method.plugin)
-            except Refused as refused:
-                found += [f"experiment {experiment.name}: {fault}" for fault in refused.faults]
-    return found
+    plugins = Plugins(settings.plugins)
+    names = dict.fromkeys(c.method for c in asked)
+    return [f for name in names for f in method_faults(catalog.get("methods", name), plugins)]
 
 
 def _text_sets(experiment: Experiment, catalog: Catalog) -> list[str]:

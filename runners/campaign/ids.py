@@ -1,4 +1,4 @@
-"""Ids of evaluations, vectors and runs: what a number is about (DESIGN 6)."""
+"""Ids of evaluations, vectors and runs: what a number is about."""
 
 from __future__ import annotations
 

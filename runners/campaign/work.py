@@ -55,7 +55,7 @@ class Block:
         return sum(self._whole(scope) - self._saved(scope) for scope in self.scopes())
 
     def chain_tokens(self) -> float:
-        """Steered tokens in units of a full pass through all blocks (the bound of DESIGN 5).
+        """Steered tokens in units of a full pass through all blocks (benchmarks/bounds.py).
 
         Steering at layer l costs the share of the blocks behind l: of a chain, or of the whole
         prompt where it is replayed.
@@ -111,7 +111,7 @@ class Block:
 
 
 def _stem(item: TokenisedItem, scope: str) -> int:
-    """Return the tokens of one chain up to the decision position (DESIGN 5)."""
+    """Return the tokens of one chain up to the decision position."""
     return 1 if scope == "decision" else 1 + len(item.shared)
 
 

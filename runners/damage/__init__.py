@@ -1,1 +1,1 @@
-"""What steering does to texts it was not made for: KL and cross-entropy on text sets (DESIGN 6)."""
+"""What steering does to texts it was not made for: KL and cross-entropy on text sets."""

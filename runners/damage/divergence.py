@@ -13,7 +13,11 @@ from runners.engine.answers import ROWS, Head
 Tell = Callable[[Tensor], Tensor]
 """Returns of hidden states [N, d_model] their logits [N, tokens of a slice]."""
 VECTORS = 8
-"""Steered passes that are compared with a position's unsteered logits while these are at hand."""
+"""Steered passes, at least, that are compared with a position's unsteered logits while these are at
+hand."""
+LOGITS = 2**20
+"""Logits that may exist at once however many positions they tell: with a small vocabulary more than
+ROWS of them."""
 
 
 class Divergence(NamedTuple):
@@ -30,10 +34,12 @@ def divergence(head: Head, before: Tensor, after: Tensor, tokens: Tensor) -> Div
     """Compare states `before` [N, d_model] with `after` [n, N, d_model], all past the final norm.
 
     `tokens` int64 [N] are the text's own next tokens. Logits are float32 and exist for at most ROWS
-    positions and one slice of the vocabulary at a time: with logits a, b and their log totals A, B,
-    KL = sum of p (a - b) - A + B, whose first term is put together from the slices' own.
+    positions (or LOGITS numbers) and one slice of the vocabulary at a time: with logits
+    a, b and their log totals A, B, KL = sum of p (a - b) - A + B, whose first term is put together
+    from the slices' own.
     """
-    told = [_slice(tell, before, after, tokens - first) for first, tell in head.slices()]
+    most = max(ROWS, LOGITS // head.size)
+    told = [_slice(tell, before, after, tokens - first, most) for first, tell in head.slices()]
     total = torch.stack([one.total for one in told]).double()
     steered = torch.stack([one.steered for one in told]).double().logsumexp(0)
     gap = torch.stack([one.gap for one in told]).double()
@@ -60,9 +66,10 @@ class _Slice(NamedTuple):
     """[n, N]: unsteered minus steered logit of the text's own token, 0 where it is elsewhere."""
 
 
-def _slice(tell: Tell, before: Tensor, after: Tensor, tokens: Tensor) -> _Slice:
-    """Return what one slice says; `tokens` count from its first one."""
-    step = max(1, ROWS // min(len(after), VECTORS))
+def _slice(tell: Tell, before: Tensor, after: Tensor, tokens: Tensor, most: int) -> _Slice:
+    """Return what one slice says; `tokens` count from its first one, `most` positions at once."""
+    step = max(1, most // min(len(after), VECTORS))
+    together = max(VECTORS, most // min(step, len(before)))
     columns = []
     for start in range(0, len(before), step):
         some = slice(start, start + step)
@@ -72,7 +79,7 @@ def _slice(tell: Tell, before: Tensor, after: Tensor, tokens: Tensor) -> _Slice:
         here = tokens[some].to(own.device)
         inside = (here >= 0) & (here < own.shape[1])
         found = []
-        for part in torch.split(after[:, some], VECTORS):
+        for part in torch.split(after[:, some], together):
             gap = torch.unflatten(tell(part.flatten(0, 1)), 0, part.shape[:2])
             steered = gap.logsumexp(-1)
             gap.neg_().add_(own)

@@ -20,7 +20,7 @@ class GuardedDamage:
     """A damage sweep for one text set: the fast one, as long as it is exact on its model.
 
     Each batch with a longer text than was checked before has up to four numbers of each operator
-    measured again; a mismatch says so and the reference path serves the rest (DESIGN 5). A block's
+    measured again; a mismatch says so and the reference path serves the rest. A block's
     longest batch comes first.
     """
 

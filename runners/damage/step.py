@@ -45,7 +45,8 @@ class DamageStep:
         """
         home = self.campaign.settings.home
         todo = blocks(units, finished(home, units))
-        for line in describe(self.campaign.loaded.spec.name, units, todo):
+        name, tokens = self.campaign.loaded.spec.name, self.budgets.tokens
+        for line in describe(name, units, todo, tokens, self.options.engine):
             say(line)
         if self.options.dry_run or not todo:
             return
@@ -97,9 +98,16 @@ def finished(home: Path, units: Sequence[TextUnit]) -> dict[tuple[object, ...], 
     return {tuple(key): n_items for *key, n_items in rows}
 
 
-def describe(model: str, units: Sequence[TextUnit], todo: Sequence[TextBlock]) -> list[str]:
+def describe(
+    model: str,
+    units: Sequence[TextUnit],
+    todo: Sequence[TextBlock],
+    tokens_per_pass: int,
+    engine: str = "fast",
+) -> list[str]:
     """Return the plan as lines."""
-    from runners.campaign.estimate import block_weights, duration, head_weights, tokens_per_second
+    from runners.campaign.estimate import duration
+    from runners.damage.estimate import work
 
     if not units:
         return []
@@ -115,14 +123,10 @@ def describe(model: str, units: Sequence[TextUnit], todo: Sequence[TextBlock]) -
             name = unit.tokenised.read.spec.name
             lines.append(f"  of {n_cut} text(s) of {name} only the beginning is read (max_tokens)")
     if todo:
-        loaded = todo[0].unit.loaded
-        weights, head = block_weights(loaded), head_weights(loaded)
-        whole = sum(block.tokens() for block in todo)
-        again = sum(block.replayed() for block in todo)
-        work = whole + again + sum(block.unembedded() for block in todo) * head / weights
+        found = work(todo, tokens_per_pass, engine)
         lines.append(
-            f"  {whole:,} tokens, replays worth {again:,.0f} more, {2 * weights * work:.2g} FLOP, "
-            f"about {duration(work / tokens_per_second(loaded))} at the speed of a short trial"
+            f"  {found.words}, {found.flops:.2g} FLOP, about {duration(found.seconds)} at the "
+            "speed of a short trial"
         )
     return lines
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -130,20 +130,58 @@ def _replays(
     tokens_per_pass: int,
 ) -> tuple[Tensor, Tensor]:
     """Return mean KL and rise, each [B, n], of n `edits` after block `layer`."""
-    batch, length = prompts.ids.shape
-    kl = torch.empty(batch, len(edits), dtype=torch.float64)
+    kl = torch.empty(len(texts), len(edits), dtype=torch.float64)
     rise = torch.empty_like(kl)
-    pairs = torch.cartesian_prod(torch.arange(batch), torch.arange(len(edits)))
-    for some in torch.split(pairs, max(1, max(FEWEST, tokens_per_pass) // length)):
-        hidden = resume(loaded, prompts, kept, layer, some[:, 0], edits[some[:, 1]])
-        for row in sorted(set(some[:, 0].tolist())):
-            mine = some[:, 0] == row
-            before = _told(kept.last[row], texts[row])
-            after = _told(hidden[mine.to(hidden.device)], texts[row])
-            tokens = torch.tensor(texts[row].prompt[1:])
-            there = divergence(head, before, after.to(before.device), tokens)
-            columns = some[mine, 1]
+    lengths = [len(text.prompt) for text in texts]
+    for rows, some in _passes(lengths, len(edits), max(FEWEST, tokens_per_pass)):
+        own, before = _trimmed(prompts, kept, layer, rows, max(lengths[row] for row in rows))
+        pairs = torch.cartesian_prod(torch.arange(len(rows)), torch.arange(some.start, some.stop))
+        hidden = resume(loaded, own, before, layer, pairs[:, 0], edits[pairs[:, 1]])
+        after = torch.unflatten(hidden, 0, (len(rows), len(some)))
+        mine = [texts[row] for row in rows]
+        there = divergence(
+            head,
+            torch.cat([_told(kept.last[row], texts[row]) for row in rows]),
+            torch.cat([_told(after[i], text) for i, text in enumerate(mine)], 1).to(
+                kept.last.device
+            ),
+            torch.tensor([token for text in mine for token in text.prompt[1:]]),
+        )
+        parts = [lengths[row] - 1 for row in rows]
+        for row, of_kl, of_rise in zip(
+            rows, torch.split(there.kl, parts, -1), torch.split(there.rise, parts, -1), strict=True
+        ):
             # Rounding alone can make a divergence of nothing negative.
-            kl[row, columns] = there.kl.mean(-1).clamp(min=0)
-            rise[row, columns] = there.rise.mean(-1)
+            kl[row, some.start : some.stop] = of_kl.mean(-1).clamp(min=0)
+            rise[row, some.start : some.stop] = of_rise.mean(-1)
     return kl, rise
+
+
+def _passes(lengths: Sequence[int], n: int, tokens: int) -> Iterator[tuple[list[int], range]]:
+    """Yield which texts, ascending in length, and which of n edits share a replay of `tokens`.
+
+    A text whose edits fill a pass is alone in its passes, which are alike in size: nothing in them
+    is padded, and attention needs no mask. Else several texts share one with all their edits.
+    """
+    most = max(1, tokens // max(lengths))
+    if n < most:
+        together = most // n
+        for start in range(0, len(lengths), together):
+            yield list(range(start, min(start + together, len(lengths)))), range(n)
+        return
+    for row, length in enumerate(lengths):
+        size = -(-n // -(-n // max(1, tokens // length)))
+        for start in range(0, n, size):
+            yield [row], range(start, min(start + size, n))
+
+
+def _trimmed(
+    prompts: Prompts, kept: Kept, layer: int, rows: list[int], length: int
+) -> tuple[Prompts, Kept]:
+    """Return some rows, and what is kept of them at `layer`, without what pads all of them."""
+    there = torch.tensor(rows, device=prompts.ids.device)
+    here = there.to(kept.layers[layer].device)
+    own = Prompts(
+        *(part[there, -length:] for part in (prompts.ids, prompts.attended, prompts.steered))
+    )
+    return own, Kept(kept.last, {layer: kept.layers[layer][here, -length:]})

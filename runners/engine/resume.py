@@ -75,7 +75,7 @@ def companies(loaded: LoadedModel, lines: Sequence[Line]) -> list[list[int]]:
 
 
 def steered_positions(line: Line, scope: str) -> range:
-    """Return the positions of a line that `scope` steers (DESIGN 1)."""
+    """Return the positions of a line that `scope` steers."""
     last, end = len(line.item.prompt) - 1, len(line.tokens)
     return {
         "all": range(end),

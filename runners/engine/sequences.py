@@ -1,4 +1,4 @@
-"""Completions of several tokens: what stands behind their first tokens, summed (DESIGN 1)."""
+"""Completions of several tokens: what stands behind their first tokens, summed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors derived from a fitted one, at one layer: its nulls and its resamples (DESIGN 7).
+"""Vectors derived from a fitted one, at one layer: its nulls and its resamples.
 
 A null says what a vector of that length, or of shuffled labels, does by chance; a resample, fitted
 on a bootstrap draw of the training questions, says how much the vector itself could have varied.

@@ -1,4 +1,4 @@
-"""Random draws keyed by what they are for, never by the order in which they are made (DESIGN 3)."""
+"""Random draws keyed by what they are for, never by the order in which they are made."""
 
 from __future__ import annotations
 

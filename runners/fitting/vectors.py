@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT = "steerhouse-vector-1"
 HOOK = "decoder block output (residual stream)"
+OPERATOR = "any; the run says which"
 SCOPE = "answer, unless the run says otherwise: from the last prompt token on"
 FITS_HERE = ("model.tokenizer_sha256", "model.chat_template_sha256")
 """What a file's header must agree on with the model that is here, where it says it."""
@@ -83,7 +84,7 @@ def save(home: Path, vector: SteeringVector, provenance: Mapping[str, str]) -> P
         "format": FORMAT,
         "hook": HOOK,
         "sign": SIGN,
-        "operator": "add",
+        "operator": OPERATOR,
         "scope": SCOPE,
         "layers": ",".join(map(str, sorted(vector.directions))),
         "norm": vector.norm,

@@ -1,4 +1,4 @@
-"""CAA-style result folders into the warehouse (DESIGN 6, `steerhouse import`)."""
+"""CAA-style result folders into the warehouse (`steerhouse import`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BOUND = 1.5
-"""Multipliers over which slopes are fitted by default (DESIGN 1)."""
+"""Multipliers over which slopes are fitted by default."""
 
 
 class Imported(NamedTuple):

@@ -1,4 +1,4 @@
-"""A study of a CAA-style folder as rows of the warehouse's relations (DESIGN 6)."""
+"""A study of a CAA-style folder as rows of the warehouse's relations."""
 
 from __future__ import annotations
 

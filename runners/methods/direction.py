@@ -12,7 +12,7 @@ def along(axis: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.nd
     minus negative activations [items, d_model] lie on the positive side of it on average, and its
     length is how far. Raw lengths then mean the same as those of mean_difference, and a fit on
     shuffled labels is short, as a null has to be: an axis at unit length would be found again,
-    plus or minus (DESIGN 7).
+    plus or minus.
     """
     length = np.linalg.norm(axis)
     if length == 0:

@@ -15,7 +15,7 @@ def label_shuffled(pairs: Pairs, questions: Sequence[str], seed: int, resample: 
 
     `questions` is the question_id of each item. What is fitted on them is the null of any method;
     the caller scales it by the fitted vector's norm FACTOR, never to its length: a shuffle scaled
-    up to the fitted length would be that vector again for a clean concept (DESIGN 7).
+    up to the fitted length would be that vector again for a clean concept.
     """
     names = sorted(set(questions))
     sign = dict(zip(names, label_signs(seed, resample, names), strict=True))

@@ -31,8 +31,8 @@ class Row(NamedTuple):
     width: int
 
 
-def layout(spec: VectorFile, n_layers: int, d_model: int | None) -> dict[int, Row]:
-    """Return layer -> where its vector lies, in a file that fits a model; null: any width.
+def layout(spec: VectorFile, n_layers: int | None, d_model: int | None) -> dict[int, Row]:
+    """Return layer -> where its vector lies, in a file that fits a model; null: one of any size.
 
     Raises:
         Refused: no such file, an unknown format, rows that name no layer or other layers than
@@ -46,7 +46,7 @@ def layout(spec: VectorFile, n_layers: int, d_model: int | None) -> dict[int, Ro
                 f"{path}: layer {layer} has width {row.width}, the model has d_model {d_model}; "
                 "this vector belongs to another model"
             )
-        if not 0 <= layer < n_layers:
+        if n_layers is not None and not 0 <= layer < n_layers:
             raise Refused(
                 f"{path}: holds layer {layer}, the model has layers 0 to {n_layers - 1}; "
                 "set `layers:` in the method's YAML"

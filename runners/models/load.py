@@ -1,4 +1,4 @@
-"""Models by spec: located, checked, loaded for inference, and named by an id (DESIGN 5, 6, 10)."""
+"""Models by spec: located, checked, loaded for inference, and named by an id."""
 
 from __future__ import annotations
 

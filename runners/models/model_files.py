@@ -138,7 +138,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def about(files: ModelFiles, settings: Settings) -> dict[str, Any]:
-    """Return what a model's id says of its origin (DESIGN 6).
+    """Return what a model's id says of its origin.
 
     Hub id and commit for a download. For folders and mirrors, whose commit nobody vouches for, the
     sha256 of weights, configuration and tokenizer files (the chat template is hashed apart).

@@ -34,7 +34,7 @@ def model_row(
     origin: Origin,
     context: int,
 ) -> dict[str, Any]:
-    """Return the model's row; its id hashes what decides about its numbers (DESIGN 6)."""
+    """Return the model's row; its id hashes what decides about its numbers."""
     template = chat_template(tokenizer, spec)
     identifying = {
         "dtype": str(model.get_input_embeddings().weight.dtype).removeprefix("torch."),

@@ -1,4 +1,4 @@
-"""From messages to the prompt text a model reads: system role and chat template (DESIGN 3)."""
+"""From messages to the prompt text a model reads: system role and chat template."""
 
 from __future__ import annotations
 

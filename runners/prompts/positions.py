@@ -1,4 +1,4 @@
-"""An item as token ids, and the positions at which something is done to it (DESIGN 5)."""
+"""An item as token ids, and the positions at which something is done to it."""
 
 from __future__ import annotations
 

@@ -82,13 +82,10 @@ def _named(text: str, catalog: Catalog, settings: Settings) -> tuple[str, str | 
             f"no dataset in {datasets} holds an item {text}; build its concept first: steerhouse "
             "build NAME"
         )
-    try:
-        return catalog.get("concepts", text).name, None
-    except Refused as refused:
-        raise Refused(
-            f"{refused.faults[0]}; the id of an item of a dataset in {datasets}, or its first 4 "
-            "characters or more, is taken too"
-        ) from None
+    raise Refused(
+        f"{catalog.unheard(text)}; the id of an item of a dataset in {datasets}, or its first 4 "
+        "characters or more, is taken too"
+    )
 
 
 def _items_like(beginning: str, settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A Llama whose steering behaviour is known exactly, set by construction in code (DESIGN 8).
+"""A Llama whose steering behaviour is known exactly, set by construction in code.
 
 design.py, traits.py and truth.py say what is planted; axes.py, block.py and layers.py plant it;
 concept_files.py writes the specs of the eight concepts.

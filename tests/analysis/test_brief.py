@@ -44,6 +44,8 @@ def test_runs_that_differ_in_scope_only_show_it(
     second_run(writable, scope="'decision'")
     writable.close()
     usual = [column.name for column in get(name).columns if not column.further]
+    if name == "steerability":
+        usual.append("degenerate")  # as layer 0 is
     found = head(tmp_path, name, "--concept", "concept0")
     assert found == [*usual[:4], "scope", *usual[4:]]
     assert head(tmp_path, name, "--concept", "concept1") == usual
@@ -73,3 +75,10 @@ def test_every_analysis_has_a_brief_table(made_home: tuple[Path, object]) -> Non
     for analysis in analyses().values():
         if all(parameter.default is not None for parameter in analysis.parameters):
             assert head(made_home[0], analysis.name)
+
+
+def test_degenerate_vectors_are_marked_where_there_are_some(made_home: tuple[Path, object]) -> None:
+    for name in ("steerability", "damage_curve", "equal_damage"):
+        assert head(made_home[0], name, "--param", "layer=0")[-1] == "degenerate"
+        assert "degenerate" not in head(made_home[0], name, "--param", "layer=1")
+    assert "degenerate" in {column.name for column in get("effects").columns}

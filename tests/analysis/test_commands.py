@@ -37,7 +37,8 @@ def test_csv_holds_every_column_and_row(home: Path, connection: duckdb.DuckDBPyC
 def test_a_table_shows_the_first_columns_and_says_so(home: Path) -> None:
     done = run(home, "steerability", "--concept", "concept0")
     head = done.stdout.splitlines()[0].split()
-    assert head == [c.name for c in get("steerability").columns if not c.further]
+    usual = [c.name for c in get("steerability").columns if not c.further]
+    assert head == [*usual, "degenerate"]  # which a vector at layer 0 is
     n = len(get("steerability").columns)
     assert done.stderr.splitlines()[0] == (
         f"{len(head)} of {n} columns; --wide and other formats give all, "

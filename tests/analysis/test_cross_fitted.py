@@ -115,3 +115,28 @@ def test_a_reader_is_told(made_home: tuple[Path, Synthetic], tmp_path: Path) -> 
     told = steerhouse(*ask, "--param", "layer=best", cwd=tmp_path).stderr
     assert "4 run(s) have no validation items" in told
     assert "too good" not in steerhouse(*ask, cwd=tmp_path).stderr
+
+
+def test_an_experiments_verdict_is_at_layers_that_it_asked(
+    writable: duckdb.DuckDBPyConnection,
+) -> None:
+    """Layer 1 is the best of all; an experiment that asked 0 and 2 is judged at 2."""
+    for name, layers in (("two", "(0, 2)"), ("both", "(1, 2)")):
+        writable.execute(
+            "insert into experiment_run by name select e.* replace (? as experiment) "
+            "from experiment_run as e join run_card using (run_id) where role = 'fitted' "
+            f"and e.layer in {layers} and e.experiment = 'synthetic' and concept = 'concept0'",
+            [name],
+        )
+    (row,) = rows(writable, "verdict", experiment="two")
+    assert (row["layer"], row["layer_by"]) == (2, "validation")
+    assert {r["layer"] for r in rows(writable, "steerability", experiment="two", layer="best")} == {
+        2
+    }
+    writable.execute(NO_VALIDATION)
+    writable.execute("delete from experiment_run where split = 'validation'")
+    writable.execute(ALIKE)
+    (row,) = rows(writable, "verdict", experiment="two")
+    assert (row["layer"], row["layer_by"]) == (2, "only_one")  # 0 is degenerate
+    (row,) = rows(writable, "verdict", experiment="both")
+    assert (row["layer"], row["other_layer"], row["layer_by"]) == (1, 2, "cross_fitted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ from scipy import stats
 from tests.analysis.conftest import Ask, rows
 from tests.analysis.synthetic import identity
 from tests.analysis.synthetic_damage import TEXTS, WIDTH, fill_damage
+from tests.analysis.test_notes import notes
 from tests.analysis.truth import Shape, Synthetic
 from warehouse import migrate
 
@@ -168,3 +170,44 @@ def test_a_text_that_is_missing_is_said(writable: Any, made: Synthetic) -> None:
         "select sum(n_missing) from coverage where run_id = ?", [run_id]
     ).fetchall()
     assert missing == (len(X),)
+
+
+def test_a_level_that_is_never_reached_is_said(ask: Ask, made_home: tuple[Path, Synthetic]) -> None:
+    found = ask("equal_damage")
+    assert {row["reached"] for row in found} == {True, False}
+    assert all(row["reached"] == (row["multiplier"] is not None) for row in found)
+    assert all(row["largest_damage"] < row["level"] for row in found if not row["reached"])
+    (line,) = [line for line in notes(made_home[0], "equal_damage") if "never reaches" in line]
+    n = sum(not row["reached"] for row in found)
+    assert line.startswith(f"in {n} of {len(found)} rows the damage never reaches the level")
+
+
+def test_an_operator_without_a_multiplier_shows_none(writable: Any, made: Synthetic) -> None:
+    run_id = damage_run(made)
+    writable.execute("update run set graded = false, identity_at_zero = false, operator = 'ablate' where run_id in (?, ?)", [run_id, made.fitted().run_id])  # fmt: skip
+    writable.execute("delete from damage where run_id = ? and multiplier <> 1", [run_id])
+    mine = [row for row in rows(writable, "damage_curve") if row["run_id"] == run_id]
+    assert [(row["layer"], row["multiplier"], row["n_multipliers"]) for row in mine] == [(n, None, 1) for n in range(3)]  # fmt: skip
+    equal = [r for r in rows(writable, "equal_damage") if r["damage_run_id"] == run_id]
+    assert equal
+    assert {(r["side"], r["reached"], r["multiplier"], r["effect"]) for r in equal} == {(None,) * 4}
+    assert all(row["largest_damage"] == mine[row["layer"]]["kl"] for row in equal)
+
+
+@pytest.mark.parametrize("name", ["damage_curve", "equal_damage"])
+def test_without_texts_an_empty_answer_says_how_damage_is_measured(
+    writable: Any, tmp_path: Path, name: str
+) -> None:
+    writable.execute("delete from run where scope = 'all'")
+    writable.close()
+    (line,) = notes(tmp_path, name)
+    assert line.startswith("no row for ")
+    assert "no text set was measured: `text_sets: [neutral]` in the experiment" in line
+
+
+def test_where_texts_were_measured_an_empty_answer_does_not_say_so(
+    made_home: tuple[Path, Synthetic],
+) -> None:
+    (line,) = notes(made_home[0], "damage_curve", "--param", "layer=9")
+    assert line.startswith("no row for ")
+    assert "no text set" not in line

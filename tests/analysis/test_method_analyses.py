@@ -11,7 +11,7 @@ import pytest
 import scipy.stats as st
 from statsmodels.stats.multitest import multipletests
 
-from tests.analysis import clustered
+from tests.analysis import clustered, tables
 from tests.analysis.conftest import rows
 from tests.analysis.tables import fill, warehouse
 
@@ -159,3 +159,47 @@ def test_without_both_prompts_there_is_no_baseline(world: World) -> None:
         assert rows(world.connection, "prompt_baseline", layer="0") == []
     finally:
         world.connection.execute("rollback")
+
+
+def test_interference_of_every_method_beside_its_length() -> None:
+    """Vectors of c0 and c1 on three concepts: errors taken out of the mean square, home beside."""
+    draw, n = np.random.default_rng(9), QUESTION.size
+    gain = {"lda": 0.1, "pca": 0.4}
+    parts = [
+        (fit, concept, method, (1.0 if fit == concept else gain[method]) + draw.normal(0, 0.2, n))
+        for method in gain
+        for fit in ("c0", "c1")
+        for concept in ("c0", "c1", "c2")
+    ]
+    with tables.warehouse() as connection:
+        fill(
+            connection,
+            fit_concept=np.repeat([part[0] for part in parts], n),
+            concept=np.repeat([part[1] for part in parts], n),
+            method=np.repeat([part[2] for part in parts], n),
+            slope=np.concatenate([part[3] for part in parts]),
+            question=np.tile(QUESTION, len(parts)),
+            item=np.tile(np.arange(n), len(parts)),
+        )
+        found = rows(connection, "method_side_effects", layer="0")
+        pairs = rows(connection, "side_effects")
+    assert [(row["method"], row["n_vectors"], row["n_pairs"]) for row in found] == [
+        ("lda", 2, 4),
+        ("pca", 2, 4),
+    ]
+    for row in found:
+        here = [part for part in parts if part[2] == row["method"]]
+        away = [slope for fit, concept, _, slope in here if fit != concept]
+        home = np.mean([slope.mean() for fit, concept, _, slope in here if fit == concept])
+        ends = [clustered.mean_interval(slope, QUESTION) for slope in away]
+        t = st.t.ppf(0.975, len(set(QUESTION)) - 1)
+        errors = [(high - low) / 2 / t for low, high in ends]
+        square = np.mean([s.mean() ** 2 - e**2 for s, e in zip(away, errors, strict=True)])
+        assert row["interference"] == pytest.approx(np.sqrt(square), abs=1e-5)
+        assert row["own_steerability"] == pytest.approx(home, abs=1e-5)
+        assert row["relative"] == pytest.approx(np.sqrt(square) / home, abs=1e-5)
+        assert row["relative_length"] == pytest.approx(0.1)
+        largest = max(away, key=lambda slope: abs(slope.mean()))
+        assert row["largest"] == pytest.approx(largest.mean(), abs=1e-5)
+        assert row["complete"]
+    assert {row["relative_length"] for row in pairs} == {0.1}

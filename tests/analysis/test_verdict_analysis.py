@@ -44,7 +44,7 @@ def with_nulls(name: str, shift: float) -> Family:
 
 HALF_WRONG = np.where(QUESTION % 3 == 0, -1.0, 1.0)
 EXPECTED = {
-    "good": ("steers reliably", None),
+    "good": ("steers reliably", "run --nulls 20"),
     "part": ("steers in part", "anti_steerable_items"),
     "letter": ("only through a bias", "fit on both orders"),
     "answers": ("only through a bias", "as many questions with Yes"),
@@ -53,8 +53,8 @@ EXPECTED = {
     "few": ("cannot tell", "more items"),
     "one-letter": ("cannot tell", "both orders"),
     "four-letters": ("cannot tell", "both orders"),
-    "five-letters": ("steers reliably", None),
-    "letterless": ("steers reliably", None),
+    "five-letters": ("steers reliably", "run --nulls 20"),
+    "letterless": ("steers reliably", "run --nulls 20"),
     "silent": ("cannot tell", "answer form"),
     "within-nulls": ("not beyond the null", "another layer"),
     "beyond-nulls": ("steers reliably", None),
@@ -184,3 +184,32 @@ def test_validation_chooses_where_it_can(ask: Any) -> None:
     found = ask("verdict", concept="concept0")
     assert [(r["layer"], r["layer_by"], r["variant"]) for r in found] == [(1, "validation", "base")]
     assert found[0]["nulls"] == "5 random, 4 label_shuffled"
+
+
+def test_remedies_fit_where_the_vector_comes_from() -> None:
+    """Of others' results nothing can be fitted or measured anew; a file can be measured."""
+    families = [
+        family("good", 2 + noise(0)),
+        family("part", 2 * HALF_WRONG + 0.1 * noise(0)),
+        family("letter", 2 * SIGN + 0.1 + noise(0)),
+        family("answers", 2 * YES + 0.1 + noise(0)),
+        family("one-letter", 2 + noise(0), positive_option=only(1)),
+    ]
+    told: dict[str, dict[str, str | None]] = {}
+    with warehouse(*families) as found:
+        for method in ("mean_difference", "file", "imported"):
+            found.connection.execute("update vector set method = ?", [method])
+            answer = rows(found.connection, "verdict")
+            told[method] = {row["concept"].split("/")[0]: row["remedy"] for row in answer}
+    for method, remedies in told.items():
+        for name, remedy in remedies.items():
+            words = (remedy or "").split("; ")
+            assert any(word.startswith("fit on") for word in words) == (
+                method == "mean_difference" and name in ("letter", "answers")
+            ), (method, name, remedy)
+        nulls = {name for name, remedy in remedies.items() if "--nulls 20" in (remedy or "")}
+        assert nulls == (set() if method == "imported" else {"good", "part"})
+    assert told["imported"]["good"] is None
+    assert told["imported"]["letter"] == told["file"]["letter"]
+    assert "another vector, fitted on both orders" in str(told["file"]["letter"])
+    assert told["imported"]["one-letter"] == "results for both orders of every question"

@@ -72,7 +72,7 @@ def test_a_glob_stands_for_its_experiments(place: Path) -> None:
     assert told("check", "twof*").stderr.endswith("No faults found.\n")
     assert "no experiment matches 'fourf*'" in refused("run", "fourf*")
     assert "has not been run here" in refused("status", "fourf*")
-    assert "no experiment matches" in refused("check", "fourf*")
+    assert "no spec matches 'fourf*'" in refused("check", "fourf*")
     assert "is saved already" in refused("run", "three", "--save", "four")
 
 
@@ -81,3 +81,59 @@ def test_a_fault_of_one_experiment_stops_all_before_they_begin(place: Path) -> N
     write(place, "experiments/twofish.yaml", ASKED + "methods: [random]\n")
     assert "twofish: method random is a null" in refused("run", "twof*")
     assert not (place / "data").exists()
+
+
+def test_check_finds_files_and_plugins_that_are_not_there_whoever_asks(place: Path) -> None:
+    write(place, "methods/gone.yaml", "kind: file\nfile: gone.npy\n")
+    write(place, "methods/own.yaml", "kind: plugin\nplugin: trimmed\n")
+    write(place, "methods/sum.yaml", "kind: combined\nterms: [{method: own}, {method: pca}]\n")
+    file = "method gone: specs/methods/gone.npy: no such vector file"
+    plugin = "method own: plugin trimmed: nothing bears this name"
+    for line in (file, plugin):
+        assert line in refused("check")
+        assert refused("check").count(line) == 1
+    assert file in refused("check", "gone")
+    assert plugin in refused("check", "sum")
+    assert plugin not in refused("check", "gone")
+    # a model that is not here: nothing is fetched for a vector that is not there
+    write(place, "experiments/far.yaml", "models: [llama-2-7b-chat]\nconcepts: [tea]\nmethods: [gone, own]\n")  # fmt: skip
+    told = refused("run", "far")
+    assert file in told
+    assert plugin in told
+
+
+def test_check_knows_names_of_every_kind(place: Path) -> None:
+    from steerhouse import cli
+
+    def told(*names: str) -> str:
+        done = click.testing.CliRunner().invoke(cli, ["--specs", "specs", "check", *names])
+        assert done.exit_code == 0, done.output
+        return done.stderr
+
+    assert told("tea", "lda", "neutral", "base", "reference") == "No faults found.\n"
+    assert "unknown method 'ldaa'; did you mean 'lda'" in refused("check", "ldaa")
+    write(place, "text_sets/broken.yaml", "source: {file: nowhere.txt}\n")
+    assert "nowhere.txt" in refused("check", "broken")
+    assert told("tea") == "No faults found.\n"
+
+
+NAMES = {
+    "--concept": ("tee", "unknown concept 'tee'; did you mean 'tea'"),
+    "--method": ("ldaa", "unknown method 'ldaa'; did you mean 'lda'"),
+    "--variant": ("bass", "unknown variant 'bass'; did you mean 'base'"),
+    "--text-set": ("newtral", "unknown text_set 'newtral'; did you mean 'neutral'"),
+    "--model": ("refrence", "--model refrence: neither a model spec"),
+}
+
+
+def test_run_tells_all_names_that_it_does_not_know_at_once(place: Path) -> None:
+    options = [word for option, (name, _) in NAMES.items() for word in (option, name)]
+    told = refused("run", *options, "--layers", "x")
+    for _, line in NAMES.values():
+        assert line in told
+    assert "--layers x" in told
+    lists = "models: [refrence]\nconcepts: [tee]\nmethods: [ldaa]\nvariants: [bass]\n"
+    write(place, "experiments/mine.yaml", lists + "text_sets: [newtral]\n")
+    told = refused("run", "mine")
+    for name, _ in NAMES.values():
+        assert repr(name) in told

@@ -64,6 +64,7 @@ def test_the_last_layer_and_many_vectors_in_small_passes(monkeypatch):
     monkeypatch.setattr(sweep, "FEWEST", 1)
     monkeypatch.setattr(sweep, "KEPT", 1)
     monkeypatch.setattr(divergence_module, "ROWS", 5)
+    monkeypatch.setattr(divergence_module, "LOGITS", 0)
     monkeypatch.setattr(divergence_module, "VECTORS", 2)
     small = held_equal(loaded, births, tokens=20)
     for layer in births:
@@ -116,7 +117,8 @@ def test_blocks_up_to_the_layer_run_once_and_no_pass_is_larger_than_asked(monkey
     for layer, block in enumerate(parts(loaded.model).blocks):
         block.mlp.register_forward_hook(count(layer))
     damage_sweep(loaded, TEXTS, {1: torch.randn(5, WIDTH)}, 40)
-    assert runs == [1, 1, 11, 11]  # 4 texts x 5 vectors of 17 tokens, 2 at a time
+    # 5 vectors on 2, 9, 12 and 17 tokens, as many at a time as 40 tokens hold of a text
+    assert runs == [1, 1, 1 + 1 + 2 + 2 + 3, 1 + 1 + 2 + 2 + 3]
     assert max(tokens) == 4 * 17
 
 

@@ -97,6 +97,7 @@ def test_a_vector_file_says_what_it_is_and_where_it_does_not_fit(
         header
     )
     assert header["layers"] == "0,1,2,3,4,5"
+    assert header["operator"].startswith("any")  # a run applies it
     assert header["dataset_ids"] == fitter.bench.dataset.dataset_id
     with pytest.raises(Refused, match=r"model_id is .* expected 'another'"):
         vectors.load(tmp_path, vector.vector_id, "another", 128)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -97,7 +98,7 @@ def test_the_beginning_of_an_item_id_will_do(settings):
     whole = run(settings, ids[0]).stdout
     assert run(settings, ids[0][:6]).stdout == whole
     (line,) = refused(run(settings, "0000"))
-    assert "unknown concept '0000'" in line
+    assert "no spec is named '0000'" in line
     assert "is taken too" in line
 
 
@@ -230,3 +231,41 @@ def test_a_terminal_gets_a_table_with_the_same_content(monkeypatch, capsys):
     heading, line = click.unstyle(capsys.readouterr().out).splitlines()
     assert heading.split() == ["position", "token", "id", "piece", "marks"]
     assert line.split() == ["7", "31", "'[bold]'", "decision", "steered(answer)"]
+
+
+def test_any_spec_is_shown_with_its_file(settings):
+    result = run(settings, "lda")
+    heading, _empty, *text = result.stdout.splitlines()
+    assert heading.startswith("method lda · version ")
+    assert heading.endswith("specs/methods/lda.yaml")
+    assert "kind: lda" in text
+    assert run(settings, "methods", "lda").stdout == result.stdout
+    assert run(settings, "reference").stdout.startswith("model reference · version ")
+    assert run(settings, "neutral").stdout.startswith("text_set neutral · version ")
+    assert run(settings, "lda", "--variant", "base").exit_code == 2
+    assert run(settings, "nothing", "lda").exit_code == 2
+
+
+def test_a_name_of_two_kinds_asks_which(settings):
+    (settings.specs[0] / "methods").mkdir()
+    (settings.specs[0] / "methods" / "tea.yaml").write_text("kind: pca\n")
+    (line,) = refused(run(settings, "tea"))
+    assert line == (
+        "tea: 2 specs bear this name, in concepts and methods; say which: "
+        "`steerhouse show concepts tea`, `steerhouse show methods tea`"
+    )
+    assert run(settings, "method", "tea").stdout.endswith("tea.yaml\n\nkind: pca\n")
+    assert run(settings, "concepts", "tea").stdout.startswith("item ")
+
+
+def test_a_method_without_a_file_shows_its_fields(settings, tmp_path):
+    plugin = tmp_path / "own.py"
+    plugin.write_text("def fit(positive, negative):\n    return (positive - negative).mean(0)\n")
+    result = run(replace(settings, plugins=(plugin,)), "own")
+    assert result.stdout.startswith("method own · no file\n")
+    assert "plugin: own" in result.stdout
+
+
+def test_a_misspelt_name_of_any_kind_is_guessed(settings):
+    (line,) = refused(run(settings, "logistic_prob"))
+    assert line.startswith("unknown method 'logistic_prob'; did you mean 'logistic_probe'")

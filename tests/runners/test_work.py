@@ -83,7 +83,7 @@ def test_only_multiplier_zero_still_measures_the_unsteered_model(kind: Bench, ru
 
 
 def bound(block: Block, chain: int) -> float:
-    """DESIGN 5: 1 + t·Σ over swept layers of (L−1−ℓ)·m / (L·P), in tokens, items of one length."""
+    """The least that it can cost: 1 + t·Σ over swept layers of (L−1−ℓ)·m / (L·P), in tokens, items of one length."""
     items, n_layers = block.items, block.unit.bench.loaded.n_layers
     prompt = sum(item.decision + 1 for item in items)
     swept = sum(n_layers - 1 - cell.layer for cell in block.cells)

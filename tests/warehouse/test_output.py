@@ -62,7 +62,7 @@ def test_markdown_escapes_what_would_break_it(connection: Any, capfd: Any) -> No
 def test_the_word_null_is_not_taken_for_what_is_not_there(
     connection: Any, capfd: Any, form: str
 ) -> None:
-    """A null vector has the role `null` (DESIGN 6); a vector without a seed has none."""
+    """A null vector has the role `null`; a vector without a seed has none."""
     *_, last = _written(connection, form, capfd, "select 'null' as role, null as seed").splitlines()
     assert last.split(" | " if form == "markdown" else None) in (
         ["null", "·"],

@@ -47,7 +47,9 @@ comment on view best_layer is
 comment on column best_layer.layer is
 'The chosen layer: largest steerability on the split that chooses among those not degenerate';
 comment on view experiment_choice is
-'The layer that an experiment chose for a run, from what it asks. One row per experiment, run_id; none where it reports several layers and nothing rides along.';
+'The layer that an experiment chose for a run, from what it asks. One row per experiment, run_id; none where it asks several layers and has no slopes there.';
+comment on macro table experiment_choice_of is
+'experiment_choice of some experiments, names or globs: from experiment_choice_of([''quickstart''])';
 comment on view chosen_layer is
 'The layer that validation, or the test split (cross_fitted), chose for a run. One row per run_id; none where nothing was chosen.';
 comment on macro table asked_cards is

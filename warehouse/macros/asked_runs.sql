@@ -1,6 +1,6 @@
 -- The filters that every analysis shares, said once. Each filter is a list of names or globs, null
 -- for no filter. Names are looked up in `name` and `experiment_run`, and only ids come back, so that
--- facts are filtered by a semi-join and never joined with names (DESIGN 6).
+-- facts are filtered by a semi-join and never joined with names.
 
 create or replace macro is_asked(called, patterns) as
     patterns is null or len(list_filter(patterns, lambda pattern: called glob pattern)) > 0;
@@ -29,6 +29,12 @@ create or replace macro asked_runs(experiments, models, concepts, methods) as ta
                 where is_asked(experiment_run.experiment, experiments)
             )
         );
+
+-- The layers at which some experiments ask for their runs.
+create or replace macro asked_layers(experiments) as table
+    select distinct run_id, layer
+    from experiment_run
+    where is_asked(experiment, experiments);
 
 -- Whether a layer is asked for: all (null), one by its number, or `best` = the chosen one, which is
 -- null where the validation split has chosen none.

@@ -1,4 +1,4 @@
--- The shape of a curve, by rule (DESIGN 7). `x` are sorted multipliers, `y` the logit differences at
+-- The shape of a curve, by rule. `x` are sorted multipliers, `y` the logit differences at
 -- them, two lists of one length. A curve is judged by its steps, so nothing is fitted but a line.
 
 -- Share of the curve's variance that a straight line explains; null for a flat one.

@@ -49,6 +49,6 @@ create or replace macro relative_to(a, b, variance_b, t) as
     if(denominator_is_clear(b, variance_b, t), a / abs(b), null);
 
 -- Two-sided p of a value against n null ones with that mean and standard deviation, by Student's
--- prediction interval for one further value (DESIGN 7).
+-- prediction interval for one further value.
 create or replace macro prediction_p(value, null_mean, null_sd, n) as
     student_t_two_sided((value - null_mean) / nullif(null_sd * sqrt(1 + 1 / n), 0), n - 1);

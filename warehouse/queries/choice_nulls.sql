@@ -1,6 +1,6 @@
 -- How each choice of a layer stands beside its null vectors at that layer: for each of $run_ids (with
 -- its chosen layer in $layers and its validation steerability in $slopes) and kind of null vector the
--- number of them and the two-sided p of the t prediction (DESIGN 7). Null vectors are measured on the
+-- number of them and the two-sided p of the t prediction. Null vectors are measured on the
 -- reported splits. p is null where fewer than two were measured, or they do not differ.
 with chosen as (
     select

@@ -1,6 +1,6 @@
 -- For each of $run_ids the layer among $layers with the largest steerability on the validation
 -- split, degenerate layers left out; the lower layer where two are equal: the rule of the view
--- best_layer, narrowed to what the experiment asks (DESIGN 3, `best`): its layers, its $multipliers,
+-- best_layer, narrowed to what the experiment asks (`best`): its layers, its $multipliers,
 -- and the first $limit items of the split. What others measured of the same runs moves nothing.
 -- With that steerability, and how many layers stood for choice.
 with asked_item as (

@@ -1,4 +1,4 @@
--- The layer that the validation split chooses (DESIGN 3): the largest steerability among layers
+-- The layer that the validation split chooses: the largest steerability among layers
 -- whose vector is not degenerate, for the unresampled fit on base evaluated on base, or on the
 -- alphabetically first variants where base was not asked; a mean of fits comes last. Several seeds
 -- are averaged; the lower of two equal layers wins. Where nothing was measured on a validation

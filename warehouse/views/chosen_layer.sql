@@ -20,15 +20,24 @@ qualify
 
 -- The runs that an analysis is asked about, each with its chosen layer where only that is asked for
 -- (null elsewhere, which spares the choice): that of the experiments asked about where they agree on
--- one, else that of all validation slopes. Filters as in asked_runs, null for none. An id is shown by
--- the name that was asked for, with its number where it is an older version (shown_name).
+-- one, else that of all validation slopes, where it is a layer that they ask for. Filters as in
+-- asked_runs, null for none. An id is shown by the name that was asked for, with its number where it is
+-- an older version (shown_name).
 create macro asked_cards(experiments, models, concepts, methods, asked_role, asked_layer) as table
 with own as (
-    select run_id, any_value(layer) as layer
-    from experiment_choice
-    where experiments is not null and is_asked(experiment, experiments)
+    select run_id, any_value(layer) as layer, bool_or(cross_fitted) as cross_fitted
+    from experiment_choice_of(experiments)
+    where experiments is not null
     group by run_id
     having count(distinct layer) = 1
+),
+
+among_all as (
+    select chosen_layer.run_id, chosen_layer.layer, chosen_layer.cross_fitted
+    from chosen_layer
+    where
+        experiments is null
+        or (chosen_layer.run_id, chosen_layer.layer) in (from asked_layers(experiments))
 ),
 
 asked_name as (
@@ -57,8 +66,8 @@ select
         coalesce(variant_name.name, run_card.variant) as variant,
         coalesce(method_name.name, run_card.method) as method
     ),
-    coalesce(own.layer, chosen_layer.layer) as chosen_layer,
-    own.layer is null and chosen_layer.cross_fitted as cross_fitted
+    coalesce(own.layer, among_all.layer) as chosen_layer,
+    coalesce(own.cross_fitted, among_all.cross_fitted) as cross_fitted
 from run_card
 left join shown as model_name
     on model_name.kind = 'model' and model_name.id = run_card.model_id
@@ -69,7 +78,7 @@ left join shown as variant_name
 left join shown as method_name
     on method_name.kind = 'method' and method_name.id = run_card.vector_id
 left join own on asked_layer = 'best' and own.run_id = run_card.run_id
-left join chosen_layer on asked_layer = 'best' and chosen_layer.run_id = run_card.run_id
+left join among_all on asked_layer = 'best' and among_all.run_id = run_card.run_id
 where
     run_card.role = asked_role
     and run_card.run_id in (from asked_runs(experiments, models, concepts, methods));

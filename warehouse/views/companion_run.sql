@@ -1,5 +1,5 @@
 -- The runs that stand beside a fitted vector's run: its nulls and its resamples, applied in the same
--- way to the same prompts (DESIGN 7).
+-- way to the same prompts.
 create view companion_run as
 select
     own.run_id,

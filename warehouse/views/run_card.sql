@@ -1,5 +1,5 @@
 -- Everything known about a run, by id and by name. Facts are joined with this one small relation
--- and never with `name` (DESIGN 6); an id without a name shows what the id's own table calls it.
+-- and never with `name`; an id without a name shows what the id's own table calls it.
 create view run_card as
 with first_name as (
     select kind, id, min(name) as name

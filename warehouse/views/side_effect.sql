@@ -1,4 +1,4 @@
--- What a vector does to concepts that it was not fitted on (DESIGN 7): its slopes there beside its
+-- What a vector does to concepts that it was not fitted on: its slopes there beside its
 -- slopes on its own concept under the variant of the same name, and beside the vector that the
 -- same method fitted on the concept it disturbs.
 create view side_effect as

@@ -1,4 +1,4 @@
--- The smallest slope that can be told from nothing, per model (DESIGN 7): three times the largest
+-- The smallest slope that can be told from nothing, per model: three times the largest
 -- error that `--verify` found in one logit difference, carried into a slope, and 1e-3 at least. An
 -- error of at most e in every point moves a slope by at most e * sum|x - mean| / sum (x - mean)^2;
 -- the factor is the largest over the grids of multipliers that were swept. In half precision the

@@ -1,5 +1,5 @@
 -- Every measurement with everything known about it. The unsteered answer enters once per run,
--- layer and item as multiplier 0 where the operator does nothing there (DESIGN 6). A leaked item
+-- layer and item as multiplier 0 where the operator does nothing there. A leaked item
 -- counts in a split only at layers at which that split was swept.
 create view sweep as
 with unsteered as (
