@@ -18,7 +18,8 @@ from runners.prompts.positions import TokenisedItem
 from specs.catalog import Catalog
 from specs.schema import Model
 from specs.settings import Settings
-from tests.runners.families import VOCABULARY, WIDTH, tiny
+from tests.runners.families import tiny
+from tests.runners.family_configs import VOCABULARY, WIDTH
 
 N = 40
 """Cells of the block."""
