@@ -150,7 +150,7 @@ def test_a_choice_stands_beside_its_nulls_by_the_t_prediction(world: Any) -> Non
     assert p == pytest.approx(2 * stats.t.sf(t, 2), rel=1e-4)
 
 
-def test_what_others_measured_moves_no_choice(world: Any) -> None:
+def _disputed(world: Any) -> None:
     """Layer 2 within ±1; another experiment's ±1.5, and items beyond the limit, speak for 3."""
     world.model()
     items = [{"item_id": f"i{n}", "split": "validation"} for n in range(3)]
@@ -162,6 +162,10 @@ def test_what_others_measured_moves_no_choice(world: Any) -> None:
         world.measure("r", layer, {i: line(slope) for i in ("i0", "i1")}, grid=(-1, 1))
     world.measure("r", 3, {"i2": line(50.0)}, grid=(-1, 1))
     world.measure("r", 3, {i: line(50.0) for i in ("i0", "i1")}, grid=(-1.5, 1.5))
+
+
+def test_what_others_measured_moves_no_choice(world: Any) -> None:
+    _disputed(world)
     world.ingest()
     assert world.rows("select layer from best_layer") == [(3,)]
     assert _layers_of(world, 2, -1, 0, 1) == [("r", 2)]
@@ -362,16 +366,7 @@ def test_a_list_of_layers_is_chosen_among_whatever_the_best_of_all_is(world: Any
 
 
 def test_an_experiments_own_items_and_multipliers_choose_among_its_layers(world: Any) -> None:
-    world.model()
-    items = [{"item_id": f"i{n}", "split": "validation"} for n in range(3)]
-    world.items("d", *items)
-    world.evaluation("e", "d", {item["item_id"]: 0.0 for item in items})
-    world.vector("v", ("d", "base"), layers={2: False, 3: False})
-    world.run("r", "e", "v")
-    for layer, slope in {2: 2.0, 3: 1.0}.items():
-        world.measure("r", layer, {i: line(slope) for i in ("i0", "i1")}, grid=(-1, 1))
-    world.measure("r", 3, {"i2": line(50.0)}, grid=(-1, 1))
-    world.measure("r", 3, {i: line(50.0) for i in ("i0", "i1")}, grid=(-1.5, 1.5))
+    _disputed(world)
     _asks(world, "limited", "r", (2, 3), splits=("validation",))
     _asks(world, "whole", "r", (2, 3), splits=("validation",), n_asked=3)
     _asks(world, "wide", "r", (2, 3), splits=("validation",), multipliers=(-1.5, -1, 1, 1.5))
