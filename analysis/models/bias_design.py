@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.models.designs import Design, per_question
+from analysis.models.leave_one_out import without_each
 from analysis.models.share_moments import Corners
 from analysis.models.share_rows import FLOOR, spread
 
@@ -50,13 +51,8 @@ class Sides:
 
     def left_out(self) -> Corners:
         """Return the sums with each question left out, [n_questions, runs and layers, 4]."""
-        n, total, squares = self._corners()
-        rest = (n.sum(axis=0) - n)[:, None, :]
-        return Corners(
-            np.broadcast_to(rest, total.shape),
-            total.sum(axis=0) - total,
-            squares.sum(axis=0) - squares,
-        )
+        n, total, squares = (without_each(part, self.kind) for part in self._corners())
+        return Corners(np.broadcast_to(n[:, None, :], total.shape), total, squares)
 
     def n_effects(self, kind: str) -> int:
         """Return how many degrees of freedom the factors of a kind of share have."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from analysis.models.bias_design import LEAST
 from analysis.models.designs import Design
 from analysis.models.exchange import signs
-from analysis.models.leave_one_out import Sureness, jackknife
+from analysis.models.leave_one_out import Sureness, fisher_z, jackknife, without_each
 from analysis.models.share_rows import FLOOR, Rows, Share, spread
 
 Array = npt.NDArray[np.float64]
@@ -90,19 +90,19 @@ def _found(
     """Return the shares; questions of one kind have as many pairs and as many with Yes."""
     whole = [total.sum(axis=0) for total in sums]
     point = _of_total(_split(*whole))
-    left_out = _of_total(_split(*(total.sum(axis=0) - total for total in sums)))
     adjusted = _of_total(_unbiased(sums))
     flipped = np.abs(signs(names, n_draws, seed) @ sums[1])
     beyond = (flipped >= np.abs(whole[1]) * (1 - 1e-9)).sum(axis=0)
     p = {"letter": (1 + beyond) / (1 + n_draws)}
     kinds = np.column_stack([sums[0][:, 0], yes])
     kind = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1)
+    left_out = _of_total(_split(*(without_each(total, kind) for total in sums)))
     return {
         name: Share(
             share,
             adjusted[name],
             p.get(name, np.full_like(share, np.nan)),
-            jackknife(left_out[name], kind),
+            jackknife(fisher_z(left_out[name]), kind),
         )
         for name, share in point.items()
     }

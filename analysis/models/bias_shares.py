@@ -6,8 +6,8 @@
 #   squares on two 0/1 factors, letter first); order_free: the mean over both orders (Shapley,
 #   Lindeman Merenda and Gold 1980), the interaction after both; paired: the exact split of
 #   questions that ran in both orders (view paired_bias). Adjusted as omega squared (Hays 1963), p
-#   by exchanging questions (Freedman and Lane 1983), intervals by a jackknife over questions
-#   (analysis/models/leave_one_out.py)
+#   by exchanging questions (Freedman and Lane 1983), intervals by a jackknife of
+#   Fisher's z over questions (analysis/models/leave_one_out.py)
 # params:
 #   filters
 #   split             train|validation|test  test    split that is reported
@@ -43,7 +43,8 @@
 # further columns:
 #   q                Benjamini-Hochberg q of p over this table, by kind and factor
 #   no_interval      why a share has no interval
-#   standard_error   jackknife standard error of share
+#   z_standard_error  jackknife standard error of atanh(sqrt(share)), on which the interval is
+#     symmetric; of unexplained: of atanh(sqrt(1 - share))
 #   df               its degrees of freedom
 #   fit_concept      concept the vector was fitted on
 #   fit_variant      variant it was fitted on
@@ -73,7 +74,7 @@ import pyarrow as pa
 from analysis.models import bias_design, bias_null, bias_pairs
 from analysis.models.designs import designs, merged
 from analysis.models.exchange import exchanges
-from analysis.models.leave_one_out import jackknife
+from analysis.models.leave_one_out import fisher_z, jackknife
 from analysis.models.share_moments import order_free, sequential, shares
 from analysis.models.share_rows import Rows, Share
 
@@ -102,7 +103,10 @@ def _of_items(sides: bias_design.Sides, nulls: bias_null.Nulls, rows: Rows) -> N
     for kind, (point, each_left_out) in found.items():
         adjusted = _adjusted(point, nulls.expected[kind], len(sides.slopes), sides.n_effects(kind))
         for factor, share in point.items():
-            sure = jackknife(each_left_out[factor], sides.kind)
+            explained = (
+                1 - each_left_out[factor] if factor == "unexplained" else each_left_out[factor]
+            )
+            sure = jackknife(fisher_z(explained), sides.kind)
             reasons = sides.undetermined(factor, share)
             p = nulls.p[kind].get(factor, np.full_like(share, np.nan))
             rows.add(

@@ -1,5 +1,6 @@
--- What was computed with its labels, q values and intervals: symmetric in the log odds of the
--- adjusted share, standard error carried there by the delta method, Student's t.
+-- What was computed with its labels, q values and intervals: symmetric in Fisher's z of the adjusted
+-- share, atanh(sqrt(share)), with Student's t; that of what is unexplained is the mirror of what is
+-- explained.
 with
 families as (
     select id.*, q
@@ -17,11 +18,13 @@ judged as (
     select
         computed.*,
         families.q,
+        if(factor = 'unexplained', 1 - adjusted, adjusted) as explained,
         case
             when undetermined is not null then undetermined
             when p >= round(1 - $confidence, 9) then 'p is not below ' || round(1 - $confidence, 6)
-            when standard_error is null then 'one question'
-            when adjusted <= 0 then 'adjusted is not above 0'
+            when z_standard_error is null then 'one question'
+            when explained <= 0 then
+                if(factor = 'unexplained', 'adjusted is not below 1', 'adjusted is not above 0')
         end as no_interval
     from computed
     left join families using (run_id, layer, kind, factor)
@@ -35,8 +38,17 @@ t_factors as (
 bounded as (
     select
         judged.*,
-        ln(adjusted / nullif(greatest(0, 1 - adjusted), 0)) as log_odds,
-        t_factor * standard_error / nullif(adjusted * greatest(0, 1 - adjusted), 0) as half
+        case
+            when no_interval is not null then null
+            when explained >= 1 then [1.0, 1.0]
+            else list_transform(
+                [
+                    greatest(0, atanh(sqrt(explained)) - t_factor * z_standard_error),
+                    atanh(sqrt(explained)) + t_factor * z_standard_error
+                ],
+                lambda z: pow(tanh(z), 2)
+            )
+        end as bounds
     from judged
     left join t_factors
         on judged.no_interval is null and t_factors.n = floor(judged.df)::bigint + 1
@@ -57,22 +69,14 @@ select
     bounded.factor,
     bounded.share,
     bounded.adjusted,
-    case
-        when no_interval is not null then null
-        when adjusted >= 1 then 1
-        else 1 / (1 + exp(half - log_odds))
-    end as share_low,
-    case
-        when no_interval is not null then null
-        when adjusted >= 1 then 1
-        else 1 / (1 + exp(-half - log_odds))
-    end as share_high,
+    if(bounded.factor = 'unexplained', 1 - bounds[2], bounds[1]) as share_low,
+    if(bounded.factor = 'unexplained', 1 - bounds[1], bounds[2]) as share_high,
     bounded.p,
     bounded.undetermined,
     coalesce(missing.n_missing, 0) = 0 as complete,
     bounded.q,
     bounded.no_interval,
-    bounded.standard_error,
+    bounded.z_standard_error,
     bounded.df,
     asked.fit_concept,
     asked.fit_variant,

@@ -1,8 +1,10 @@
 """How sure a share is: the jackknife over questions, within questions of one kind.
 
-Questions are drawn, how many of each kind (which letters, Yes or No) is not: so the variance is
-taken within kinds, sum over kinds of (n - 1) / n * sum (value - mean)^2 (Shao and Tu 1995, The
-Jackknife and Bootstrap, section 6.2.2).
+Questions are drawn, how many of each kind (which letters, Yes or No) is not: so what is left out is
+made up for by the others of its kind, and the variance is taken within kinds, sum over kinds of
+(n - 1) / n * sum (value - mean)^2 (Shao and Tu 1995, The Jackknife and Bootstrap, section 6.2.2).
+It is taken of Fisher's z of a share, on which shares are nearly normal and their spread depends
+little on where they lie (Fisher 1921, Metron 1, 3-32).
 """
 
 from __future__ import annotations
@@ -26,6 +28,28 @@ class Sureness(NamedTuple):
 
     standard_error: Array
     df: Array
+
+
+def fisher_z(share: Array) -> Array:
+    """Return atanh(sqrt(share)); a share of 1, which has none, counts as 1e-12 less."""
+    found: Array = np.arctanh(np.sqrt(np.clip(share, 0.0, 1 - 1e-12)))
+    return found
+
+
+def without_each(sums: Array, kind: npt.NDArray[np.int64]) -> Array:
+    """Return the sums over all questions with each left out in turn, [n_questions, ...].
+
+    `sums` [n_questions, ...] are those of each question. The n - 1 others of its kind count
+    n / (n - 1) each: every kind weighs what it weighs in the whole.
+    """
+    kind = _pooled(kind)
+    sizes = np.bincount(kind)
+    of_kind = np.zeros((len(sizes), *sums.shape[1:]))
+    np.add.at(of_kind, kind, sums)
+    own = of_kind[kind]
+    weight = (sizes / np.maximum(sizes - 1, 1))[kind].reshape(-1, *[1] * (sums.ndim - 1))
+    found: Array = of_kind.sum(axis=0) - own + (own - sums) * weight
+    return found
 
 
 def jackknife(left_out: Array, kind: npt.NDArray[np.int64]) -> Sureness:

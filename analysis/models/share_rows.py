@@ -24,7 +24,7 @@ _SCHEMA = pa.schema(
         *(
             (name, pa.float64())
             for name in (
-                "share", "adjusted", "p", "standard_error", "df", "sd_slope", "slope_floor",
+                "share", "adjusted", "p", "z_standard_error", "df", "sd_slope", "slope_floor",
             )
         ),
     ]
@@ -62,7 +62,7 @@ class Rows:
             "share": found.share,
             "adjusted": found.adjusted,
             "p": found.p,
-            "standard_error": found.sure.standard_error,
+            "z_standard_error": found.sure.standard_error,
             "df": found.sure.df,
         }
         columns: dict[str, Any] = {

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+import scipy.stats
 import statsmodels.api as sm
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -174,23 +175,33 @@ def test_p_agrees_with_the_f_test(seed: int) -> None:
 
 
 def test_intervals_are_the_jackknife_of_all_but_one_question() -> None:
+    """The others of a question's kind count more in its place, by weighted least squares."""
     table = random_table(5, unbalanced=False)
     row = found(table)["sequential", "letter"]
-    kept = [table.question != q for q in range(30)]
-    left = np.array([r2(table.slopes[k, 0], [table.first[k]]) for k in kept])
-    kinds: dict[tuple[int, ...], list[float]] = {}
-    for q, value in enumerate(left):
-        own = table.question == q
-        key = tuple(np.bincount(2 * table.first[own] + table.yes[own], minlength=4))
-        kinds.setdefault(key, []).append(value)
-    sizes = {key: len(values) for key, values in kinds.items()}
-    smallest = min((n, key) for key, n in sizes.items() if n > 1)[1]
-    for key in [key for key, n in sizes.items() if n == 1]:
+    corners = np.zeros((30, 4))
+    np.add.at(corners, (table.question, 2 * table.first + table.yes), 1)
+    kinds: dict[tuple[float, ...], list[int]] = {}
+    for q in range(30):
+        kinds.setdefault(tuple(corners[q]), []).append(q)
+    smallest = min((len(own), key) for key, own in kinds.items() if len(own) > 1)[1]
+    for key in [key for key, own in kinds.items() if len(own) == 1]:
         kinds[smallest] += kinds.pop(key)
-    variance = sum(
-        (len(v) - 1) / len(v) * ((np.array(v) - np.mean(v)) ** 2).sum() for v in kinds.values()
-    )
-    assert row["standard_error"] == pytest.approx(np.sqrt(variance), rel=0.05)
+    variance = 0.0
+    for own in kinds.values():
+        weight = np.ones(30)
+        weight[own] = len(own) / (len(own) - 1)
+        z = []
+        for q in own:
+            kept = table.question != q
+            side = sm.add_constant(table.first[kept].astype(float))
+            fit = sm.WLS(table.slopes[kept, 0], side, weight[table.question[kept]]).fit()
+            z.append(np.arctanh(np.sqrt(fit.rsquared)))
+        variance += (len(own) - 1) / len(own) * ((np.array(z) - np.mean(z)) ** 2).sum()
+    assert row["z_standard_error"] == pytest.approx(np.sqrt(variance), rel=1e-4)
+    half = scipy.stats.t.ppf(0.975, np.floor(row["df"])) * np.sqrt(variance)
+    middle = np.arctanh(np.sqrt(row["adjusted"]))
+    assert row["share_low"] == pytest.approx(np.tanh(max(0, middle - half)) ** 2, rel=1e-3)
+    assert row["share_high"] == pytest.approx(np.tanh(middle + half) ** 2, rel=1e-3)
 
 
 def test_one_item_of_a_letter_is_undetermined() -> None:
