@@ -135,6 +135,9 @@ beside as (
         stddev_samp(means.steerability) as sd
     from companion
     inner join means on means.run_id = companion.companion_run_id
+    -- one measured on fewer items or multipliers is no yardstick
+    inner join means as fitted using (layer, n_items, n_multipliers)
+    where fitted.run_id = companion.run_id
     group by companion.run_id, companion.role, means.layer, companion.kind
 ),
 

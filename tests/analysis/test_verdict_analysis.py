@@ -131,7 +131,7 @@ def test_nulls_of_fewer_multipliers_are_no_yardstick(writable: duckdb.DuckDBPyCo
         "delete from measurement where multiplier = 1.5 and run_id in "
         "(select run_id from run_card where method = 'label_shuffled')"
     )
-    for name in ("steerability", "verdict"):
+    for name in ("steerability", "verdict", "sample_size"):
         assert {row["nulls"] for row in rows(writable, name, layer="1")} == {"5 random"}
 
 
