@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from builders.build import build
 from specs.reader import read
 from specs.schema import Concept
 from specs.settings import Settings
-
-DOCS = Path(__file__).parents[1] / "docs"
-
-
-def blocks() -> list[str]:
-    return re.findall(r"```yaml\n(.*?)```", (DOCS / "concepts.md").read_text(), re.DOTALL)
+from tests.doc_blocks import DOCS, blocks
 
 
 def test_every_block_is_a_spec(tmp_path: Path) -> None:
     kinds = ["concepts", "concepts", "variants"]
-    for number, (kind, block) in enumerate(zip(kinds, blocks(), strict=True)):
+    for number, (kind, block) in enumerate(zip(kinds, blocks("concepts.md", "yaml"), strict=True)):
         (tmp_path / f"block{number}.yaml").write_text(block)
         read(tmp_path / f"block{number}.yaml", kind)
 
 
 def test_the_template_of_the_docs_is_built(tmp_path: Path) -> None:
-    (tmp_path / "visits.yaml").write_text(blocks()[0])
+    (tmp_path / "visits.yaml").write_text(blocks("concepts.md", "yaml")[0])
     concept = read(tmp_path / "visits.yaml", "concepts")
     assert isinstance(concept, Concept)
     built = build(concept, [], Settings(home=tmp_path))
