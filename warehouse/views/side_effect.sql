@@ -70,20 +70,8 @@ select
     ) as cosine,
     elsewhere.complete and coalesce(own.complete, true) as complete
 from elsewhere
-inner join strength
-    on
-        strength.run_id = elsewhere.run_id
-        and strength.split = elsewhere.split
-        and strength.layer = elsewhere.layer
-left join home as own
-    on
-        own.vector_id = elsewhere.vector_id
-        and own.model_id = elsewhere.model_id
-        and own.variant = elsewhere.variant
-        and own.operator = elsewhere.operator
-        and own.scope = elsewhere.scope
-        and own.split = elsewhere.split
-        and own.layer = elsewhere.layer
+inner join strength using (run_id, split, layer)
+left join home as own using (vector_id, model_id, variant, operator, scope, split, layer)
 left join home as target
     on
         target.evaluation_id = elsewhere.evaluation_id
