@@ -48,7 +48,7 @@
 --   scope                      where it was applied
 --   split                      split that is reported
 --   n_items                    items with a slope
---   n_resamples                resamples there are
+--   n_resamples                resamples measured on the same items
 --   n_multipliers              multipliers behind a slope (the fewest over items)
 --   multiplier_bound           slopes are fitted over abs(multiplier) up to this
 --   run_id                     the run
