@@ -68,8 +68,8 @@ family as (
 
 vector as (
     select distinct
-        pair.model_id, pair.method, pair.norm, pair.operator, pair.scope, pair.fit_variant,
-        pair.variant, pair.shown_layer, pair.vector_id, pair.layer
+        pair.model_id, pair.method, pair.norm, pair.operator, pair.parameters, pair.scope,
+        pair.fit_variant, pair.variant, pair.shown_layer, pair.vector_id, pair.layer
     from pair
 ),
 
@@ -82,7 +82,7 @@ home as (
         bool_and(coalesce(own.complete, true)) as complete
     from vector
     left join (from steered where at_home) as own
-        using (vector_id, variant, operator, scope, layer)
+        using (vector_id, variant, operator, parameters, scope, layer)
     left join vector_layer using (vector_id, layer)
     group by all
 ),
@@ -94,6 +94,7 @@ summary as (
         pair.method,
         pair.norm,
         pair.operator,
+        pair.parameters,
         pair.scope,
         pair.fit_variant,
         pair.variant,
@@ -142,8 +143,9 @@ select
     summary.n_multipliers,
     summary.multiplier_bound
 from summary
-inner join home using (model_id, method, norm, operator, scope, fit_variant, variant)
+inner join home
+    using (model_id, method, norm, operator, parameters, scope, fit_variant, variant)
 where home.shown_layer is not distinct from summary.shown_layer
 order by
-    summary.model, summary.method, summary.norm, summary.operator, summary.scope,
-    summary.fit_variant, summary.variant, summary.shown_layer
+    summary.model, summary.method, summary.norm, summary.operator, summary.parameters,
+    summary.scope, summary.fit_variant, summary.variant, summary.shown_layer
