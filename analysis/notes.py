@@ -77,9 +77,8 @@ def _left_out(
     """Return a note on runs without a slope, where an overview of slopes leaves them out."""
     from analysis.slopeless import left_out
 
-    filters = {name: list(given.get(name) or ()) or None for name in FILTERS}
     role = next((p.default for p in analysis.parameters if p.name == "role"), None) or "fitted"
-    return left_out(connection, analysis, str(given.get("role") or role), filters)
+    return left_out(connection, analysis, str(given.get("role") or role), filters_of(given))
 
 
 def _silence(

@@ -60,22 +60,16 @@ pair as (
     select asked.run_id, reference.run_id as reference_run_id
     from asked
     inner join asked as reference
-        on
-            reference.model_id = asked.model_id
-            and reference.dataset_id = asked.dataset_id
-            and reference.method = asked.method
-            and reference.seed is not distinct from asked.seed
-            and reference.norm = asked.norm
-            and reference.operator = asked.operator
-            and reference.parameters = asked.parameters
-            and reference.scope = asked.scope
-            and reference.fit_variant_ids = [reference.variant_id]
-            and reference.run_id <> asked.run_id
-            and if(
-                $reference = 'target',
-                reference.evaluation_id = asked.evaluation_id,
-                reference.vector_id = asked.vector_id
-            )
+        using (model_id, dataset_id, method, norm, operator, parameters, scope)
+    where
+        reference.seed is not distinct from asked.seed
+        and reference.fit_variant_ids = [reference.variant_id]
+        and reference.run_id <> asked.run_id
+        and if(
+            $reference = 'target',
+            reference.evaluation_id = asked.evaluation_id,
+            reference.vector_id = asked.vector_id
+        )
 ),
 
 question as materialized (

@@ -112,14 +112,7 @@ beside as (
         target.degenerate as target_degenerate
     from elsewhere
     left join home as own
-        on
-            own.vector_id = elsewhere.vector_id
-            and own.model_id = elsewhere.model_id
-            and own.variant = elsewhere.variant
-            and own.operator = elsewhere.operator
-            and own.parameters = elsewhere.parameters
-            and own.scope = elsewhere.scope
-            and own.layer = elsewhere.layer
+        using (vector_id, model_id, variant, operator, parameters, scope, layer)
     left join own_factor
         on own_factor.n_questions = least(own.n_questions, elsewhere.n_questions)
     left join home as target

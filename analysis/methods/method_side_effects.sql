@@ -51,11 +51,7 @@ steered as materialized (
 pair as materialized (
     select
         *,
-        if(
-            abs(steerability) < slope_floor,
-            1.0,
-            student_t_two_sided(steerability / nullif(standard_error, 0), n_questions - 1)
-        ) as p
+        difference_p(steerability, standard_error, n_questions - 1, slope_floor) as p
     from steered
     where
         not at_home
@@ -72,36 +68,22 @@ family as (
 
 vector as (
     select distinct
-        pair.model_id, pair.method, pair.norm, pair.operator, pair.scope, pair.fit_variant,
-        pair.variant, pair.shown_layer, pair.vector_id, pair.layer
+        pair.model_id, pair.method, pair.norm, pair.operator, pair.parameters, pair.scope,
+        pair.fit_variant, pair.variant, pair.shown_layer, pair.vector_id, pair.layer
     from pair
 ),
 
 home as (
     select
-        vector.model_id,
-        vector.method,
-        vector.norm,
-        vector.operator,
-        vector.scope,
-        vector.fit_variant,
-        vector.variant,
-        vector.shown_layer,
+        vector.* exclude (vector_id, layer),
         count(*) as n_vectors,
         avg(own.steerability) as own_steerability,
         avg(vector_layer.length / nullif(vector_layer.residual_norm, 0)) as relative_length,
         bool_and(coalesce(own.complete, true)) as complete
     from vector
-    left join steered as own
-        on
-            own.at_home
-            and own.vector_id = vector.vector_id
-            and own.variant = vector.variant
-            and own.operator = vector.operator
-            and own.scope = vector.scope
-            and own.layer = vector.layer
-    left join vector_layer
-        on vector_layer.vector_id = vector.vector_id and vector_layer.layer = vector.layer
+    left join (from steered where at_home) as own
+        using (vector_id, variant, operator, parameters, scope, layer)
+    left join vector_layer using (vector_id, layer)
     group by all
 ),
 
@@ -112,6 +94,7 @@ summary as (
         pair.method,
         pair.norm,
         pair.operator,
+        pair.parameters,
         pair.scope,
         pair.fit_variant,
         pair.variant,
@@ -129,10 +112,8 @@ summary as (
         any_value(pair.multiplier_bound) as multiplier_bound,
         bool_and(pair.complete) as complete
     from pair
-    inner join family on family.run_id = pair.run_id and family.layer = pair.layer
-    group by
-        pair.model_id, pair.method, pair.norm, pair.operator, pair.scope, pair.fit_variant,
-        pair.variant, pair.shown_layer
+    inner join family using (run_id, layer)
+    group by all
 )
 
 select
@@ -163,15 +144,8 @@ select
     summary.multiplier_bound
 from summary
 inner join home
-    on
-        home.model_id = summary.model_id
-        and home.method = summary.method
-        and home.norm = summary.norm
-        and home.operator = summary.operator
-        and home.scope = summary.scope
-        and home.fit_variant = summary.fit_variant
-        and home.variant = summary.variant
-        and home.shown_layer is not distinct from summary.shown_layer
+    using (model_id, method, norm, operator, parameters, scope, fit_variant, variant)
+where home.shown_layer is not distinct from summary.shown_layer
 order by
-    summary.model, summary.method, summary.norm, summary.operator, summary.scope,
-    summary.fit_variant, summary.variant, summary.shown_layer
+    summary.model, summary.method, summary.norm, summary.operator, summary.parameters,
+    summary.scope, summary.fit_variant, summary.variant, summary.shown_layer

@@ -48,7 +48,7 @@
 --   scope                      where it was applied
 --   split                      split that is reported
 --   n_items                    items with a slope
---   n_resamples                resamples there are
+--   n_resamples                resamples measured on the same items
 --   n_multipliers              multipliers behind a slope (the fewest over items)
 --   multiplier_bound           slopes are fitted over abs(multiplier) up to this
 --   run_id                     the run
@@ -135,6 +135,9 @@ beside as (
         stddev_samp(means.steerability) as sd
     from companion
     inner join means on means.run_id = companion.companion_run_id
+    -- one measured on fewer items or multipliers is no yardstick
+    inner join means as fitted using (layer, n_items, n_multipliers)
+    where fitted.run_id = companion.run_id
     group by companion.run_id, companion.role, means.layer, companion.kind
 ),
 

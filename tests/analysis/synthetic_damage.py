@@ -16,11 +16,11 @@ WIDTH = 0.4
 """KL at multiplier 1 of a fitted vector at layer 1; at layer n it is n times that."""
 
 
-def fill_damage(connection: duckdb.DuckDBPyConnection, made: Synthetic) -> dict[str, np.ndarray]:
-    """Write a text set that every vector was measured on.
+def fill_damage(connection: duckdb.DuckDBPyConnection, made: Synthetic) -> None:
+    """Write a text set that every vector was measured on, and its KL into `made.damage`.
 
-    Returns damage run_id -> KL [layers, multipliers, texts]; the cross-entropy rise is half of it
-    at positive multipliers and minus a tenth at negative ones.
+    The cross-entropy rise is half of the KL at positive multipliers and minus a tenth at negative
+    ones.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
 
@@ -41,7 +41,6 @@ def fill_damage(connection: duckdb.DuckDBPyConnection, made: Synthetic) -> dict[
         add("evaluation", evaluation_id=evaluations[model_id], model_id=model_id, text_set_id=set_id, score="next_token", parameters="{}")  # fmt: skip
         for text_id in texts:
             add("text_baseline", evaluation_id=evaluations[model_id], text_id=text_id, n_tokens=50, cross_entropy=3.0)  # fmt: skip
-    found = {}
     draw = np.random.default_rng(1)
     for vector in made.relations["vector"]:
         if vector["method"] == "label_shuffled":
@@ -54,16 +53,15 @@ def fill_damage(connection: duckdb.DuckDBPyConnection, made: Synthetic) -> dict[
         wide = 1 + draw.uniform(-0.2, 0.2, TEXTS)
         x = np.array(made.shape.multipliers)
         widths = WIDTH * np.array(layers) if fitted else np.full(1, 0.05)
-        found[run_id] = widths[:, None, None] * x[None, :, None] ** 2 * wide
+        kl_of_run = made.damage[run_id] = widths[:, None, None] * x[None, :, None] ** 2 * wide
         for i, layer in enumerate(layers):
             for j, multiplier in enumerate(made.shape.multipliers):
                 key = {"run_id": run_id, "layer": layer, "multiplier": multiplier}
                 add("experiment_run", experiment="synthetic", split="text", n_asked=TEXTS, **key)
                 add("cell", split="text", block=0, n_items=TEXTS, execution_id="e", **key)
-                for text_id, kl in zip(texts, found[run_id][i, j], strict=True):
+                for text_id, kl in zip(texts, kl_of_run[i, j], strict=True):
                     rise = kl * (0.5 if multiplier > 0 else -0.1)
                     add("damage", text_id=text_id, n_tokens=50, kl=kl, cross_entropy_rise=rise, **key)  # fmt: skip
     for relation, some in rows.items():
         written = arrow_table(relation, some)  # noqa: F841, DuckDB reads it by name
         connection.execute(f"insert into {relation} by name from written")
-    return found

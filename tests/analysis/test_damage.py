@@ -5,27 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 from scipy import stats
 
 from tests.analysis.conftest import Ask, rows
 from tests.analysis.synthetic import identity
-from tests.analysis.synthetic_damage import TEXTS, WIDTH, fill_damage
+from tests.analysis.synthetic_damage import TEXTS, WIDTH
 from tests.analysis.test_notes import notes
 from tests.analysis.truth import Shape, Synthetic
-from warehouse import migrate
 
 X = np.array(Shape().multipliers)
-
-
-@pytest.fixture(scope="module")
-def planted(made: Synthetic) -> dict[str, np.ndarray]:
-    """Return damage run_id -> KL [layers, multipliers, texts], as it was written."""
-    with duckdb.connect() as connection:
-        migrate.apply(connection)
-        return fill_damage(connection, made)
 
 
 def damage_run(made: Synthetic, concept: str = "concept0") -> str:
@@ -46,14 +36,12 @@ def crossing(curve: np.ndarray, level: float, side: int) -> float | None:
     return side * float(np.interp(level, damage[k - 1 : k + 1], strength[k - 1 : k + 1]))
 
 
-def test_curve_means_and_intervals_are_those_of_scipy(
-    ask: Ask, made: Synthetic, planted: dict[str, np.ndarray]
-) -> None:
+def test_curve_means_and_intervals_are_those_of_scipy(ask: Ask, made: Synthetic) -> None:
     run_id = damage_run(made)
     found = [row for row in ask("damage_curve") if row["run_id"] == run_id]
     assert len(found) == 3 * len(X)
     for row in found:
-        kl = planted[run_id][row["layer"], list(X).index(row["multiplier"])]
+        kl = made.damage[run_id][row["layer"], list(X).index(row["multiplier"])]
         rise = kl * (0.5 if row["multiplier"] > 0 else -0.1)
         assert row["kl"] == pytest.approx(kl.mean())
         assert row["cross_entropy_rise"] == pytest.approx(rise.mean())
@@ -67,11 +55,9 @@ def test_curve_means_and_intervals_are_those_of_scipy(
         assert row["complete"]
 
 
-def test_the_bound_is_passed_where_a_straight_line_does(
-    ask: Ask, made: Synthetic, planted: dict[str, np.ndarray]
-) -> None:
+def test_the_bound_is_passed_where_a_straight_line_does(ask: Ask, made: Synthetic) -> None:
     run_id = damage_run(made)
-    means = planted[run_id].mean(-1)
+    means = made.damage[run_id].mean(-1)
     for bound in ("0.02", "0.5", "1"):
         for row in ask("damage_curve", bound=bound):
             if row["run_id"] != run_id:
@@ -87,11 +73,11 @@ def test_the_bound_is_passed_where_a_straight_line_does(
     assert by_rise[0]["bound_above"] == pytest.approx(crossing(means[2] / 2, 0.2, 1))
 
 
-def test_random_nulls_stand_beside(ask: Ask, made: Synthetic, planted: Any) -> None:
+def test_random_nulls_stand_beside(ask: Ask, made: Synthetic) -> None:
     model = identity("model", "model0")
     evaluation = identity("evaluation", model, "texts")
     vectors = [identity("vector", "model0", "concept0", "random", n) for n in range(5)]
-    nulls = np.stack([planted[identity("run", evaluation, v)] for v in vectors])
+    nulls = np.stack([made.damage[identity("run", evaluation, v)] for v in vectors])
     for row in ask("damage_curve", concept="concept0"):
         if row["layer"] != 1:
             assert row["random_kl"] is None
@@ -109,11 +95,9 @@ def test_filters(ask: Ask) -> None:
     assert {row["layer"] for row in ask("damage_curve", layer="best")} == {1}
 
 
-def test_effects_at_equal_damage_are_interpolated_per_item(
-    ask: Ask, made: Synthetic, planted: dict[str, np.ndarray]
-) -> None:
+def test_effects_at_equal_damage_are_interpolated_per_item(ask: Ask, made: Synthetic) -> None:
     run = made.fitted()
-    means = planted[damage_run(made)].mean(-1)
+    means = made.damage[damage_run(made)].mean(-1)
     grid = np.array([0.0, *X])
     order = np.argsort(grid)
     questions = made.questions(run)

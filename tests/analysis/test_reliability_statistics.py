@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,24 @@ def test_nulls_and_resamples_needed(asked: Asked) -> None:
         assert row["nulls_needed"] == (None if None in enough else max(enough))
         assert row["rank_nulls_needed"] == 79
         assert 3 <= row["resamples_needed"] <= 1000
+
+
+def test_sample_size_leaves_out_what_was_measured_on_fewer_items() -> None:
+    """As in steerability: the mean over other items is another mean."""
+    slopes = {vector: of_all[:1] for vector, of_all in FAMILY.slopes.items()}
+    with warehouse(replace(FAMILY, slopes=slopes)) as other:
+
+        def beside(name: str) -> tuple[int, str]:
+            (row,) = rows(other.connection, name, method="mean_difference")
+            return row["n_resamples"], row["nulls"]
+
+        assert beside("sample_size") == (DRAWS, "6 random, 6 label_shuffled")
+        other.connection.execute(
+            "delete from measurement where item_id = (select min(item_id) from item) and run_id in "
+            "(select min(run_id) from run_card where resample = 3 or method = 'random' group by role)"
+        )
+        assert beside("sample_size") == (DRAWS - 1, "5 random, 6 label_shuffled")
+        assert beside("sample_size") == beside("steerability")
 
 
 @pytest.mark.parametrize("number", range(TABLES))

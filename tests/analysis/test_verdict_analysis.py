@@ -66,17 +66,23 @@ def only(number: int) -> np.ndarray:
     return (np.arange(QUESTION.size) < 2 * number) & (PLACE == 1)
 
 
+REMEDIED = [
+    family("good", 2 + noise(0)),
+    family("part", 2 * HALF_WRONG + 0.1 * noise(0)),
+    family("letter", 2 * SIGN + 0.1 + noise(0)),
+    family("answers", 2 * YES + 0.1 + noise(0)),
+    family("one-letter", 2 + noise(0), positive_option=only(1)),
+]
+"""One that is well, and a few for which there are different things to do."""
+
+
 @pytest.fixture(scope="module")
 def asked() -> Iterator[Asked]:
     families = [
-        family("good", 2 + noise(0)),
-        family("part", 2 * HALF_WRONG + 0.1 * noise(0)),
-        family("letter", 2 * SIGN + 0.1 + noise(0)),
-        family("answers", 2 * YES + 0.1 + noise(0)),
+        *REMEDIED,
         family("nothing", noise(3) - noise(3).mean()),
         family("backwards", -2 + noise(0)),
         few(9),
-        family("one-letter", 2 + noise(0), positive_option=only(1)),
         family("four-letters", 2 + noise(0), positive_option=only(4)),
         family("five-letters", 2 + noise(0), positive_option=only(5)),
         family("letterless", 2 + noise(0), positive_option=only(1), answer_format="yes_no"),
@@ -131,7 +137,7 @@ def test_nulls_of_fewer_multipliers_are_no_yardstick(writable: duckdb.DuckDBPyCo
         "delete from measurement where multiplier = 1.5 and run_id in "
         "(select run_id from run_card where method = 'label_shuffled')"
     )
-    for name in ("steerability", "verdict"):
+    for name in ("steerability", "verdict", "sample_size"):
         assert {row["nulls"] for row in rows(writable, name, layer="1")} == {"5 random"}
 
 
@@ -188,15 +194,8 @@ def test_validation_chooses_where_it_can(ask: Any) -> None:
 
 def test_remedies_fit_where_the_vector_comes_from() -> None:
     """Of others' results nothing can be fitted or measured anew; a file can be measured."""
-    families = [
-        family("good", 2 + noise(0)),
-        family("part", 2 * HALF_WRONG + 0.1 * noise(0)),
-        family("letter", 2 * SIGN + 0.1 + noise(0)),
-        family("answers", 2 * YES + 0.1 + noise(0)),
-        family("one-letter", 2 + noise(0), positive_option=only(1)),
-    ]
     told: dict[str, dict[str, str | None]] = {}
-    with warehouse(*families) as found:
+    with warehouse(*REMEDIED) as found:
         for method in ("mean_difference", "file", "imported"):
             found.connection.execute("update vector set method = ?", [method])
             answer = rows(found.connection, "verdict")

@@ -56,6 +56,8 @@ class Synthetic:
     runs: list[Run] = field(default_factory=list)
     baseline: dict[str, np.ndarray] = field(default_factory=dict)
     """evaluation_id -> float32 [items of the concept]."""
+    damage: dict[str, np.ndarray] = field(default_factory=dict)
+    """run_id -> KL [layers, multipliers, texts]."""
     items: dict[str, list[Item]] = field(default_factory=dict)
     relations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 

@@ -10,17 +10,14 @@ with chosen as (
 ),
 
 null_run as (
-    select chosen.run_id as chosen_run_id, chosen.layer, vector.method as kind, run.run_id
+    select
+        chosen.run_id as chosen_run_id,
+        chosen.layer,
+        companion_run.kind,
+        companion_run.companion_run_id as run_id
     from chosen
-    inner join run as asked using (run_id)
-    inner join vector on vector.parent_vector_id = asked.vector_id and vector.role = 'null'
-    inner join run
-        on
-            run.vector_id = vector.vector_id
-            and run.evaluation_id = asked.evaluation_id
-            and run.operator = asked.operator
-            and run.parameters = asked.parameters
-            and run.scope = asked.scope
+    inner join companion_run using (run_id)
+    where companion_run.role = 'null'
 ),
 
 null_slope as (
@@ -42,11 +39,7 @@ spread as (
     group by chosen_run_id, kind
 )
 
-select
-    run_id,
-    kind,
-    n,
-    student_t_two_sided((chosen.slope - mean) / nullif(sd * sqrt(1 + 1 / n), 0), n - 1) as p
+select run_id, kind, n, prediction_p(chosen.slope, mean, sd, n) as p
 from spread
 inner join chosen using (run_id)
 order by run_id, kind;

@@ -5,14 +5,10 @@
 create view chosen_layer as
 select run_card.run_id, best_layer.layer, best_layer.cross_fitted
 from run_card
-inner join best_layer
-    on
-        best_layer.model_id = run_card.model_id
-        and best_layer.dataset_id = coalesce(run_card.fit_dataset_ids[1], run_card.dataset_id)
-        and best_layer.method = run_card.method
-        and best_layer.norm = run_card.norm
-        and (best_layer.operator = run_card.operator or not run_card.graded)
-        and best_layer.scope = run_card.scope
+inner join best_layer using (model_id, method, norm, scope)
+where
+    best_layer.dataset_id = coalesce(run_card.fit_dataset_ids[1], run_card.dataset_id)
+    and (best_layer.operator = run_card.operator or not run_card.graded)
 qualify
     row_number() over (
         partition by run_card.run_id order by best_layer.operator <> 'add', best_layer.operator

@@ -58,27 +58,17 @@ settled as (
     select reported.experiment, reported.run_id, any_value(ridden.layer) as layer
     from reported
     inner join run_card using (run_id)
-    inner join ridden
-        on
-            ridden.experiment = reported.experiment
-            and ridden.model_id = run_card.model_id
-            and ridden.dataset_id = run_card.dataset_id
-            and ridden.fit_dataset_ids is not distinct from run_card.fit_dataset_ids
-            and ridden.method = run_card.method
-            and ridden.norm = run_card.norm
-            and ridden.operator = run_card.operator
-            and ridden.scope = run_card.scope
-    anti join single
-        on single.experiment = reported.experiment and single.run_id = reported.run_id
+    inner join ridden using (experiment, model_id, dataset_id, method, norm, operator, scope)
+    anti join single using (experiment, run_id)
+    where ridden.fit_dataset_ids is not distinct from run_card.fit_dataset_ids
     group by reported.experiment, reported.run_id
 ),
 
 unsettled as (
     select asked.experiment, run_card.*
     from (select distinct experiment, run_id from asked) as asked
-    inner join run_card on run_card.run_id = asked.run_id
-    anti join settled
-        on settled.experiment = asked.experiment and settled.run_id = asked.run_id
+    inner join run_card using (run_id)
+    anti join settled using (experiment, run_id)
     where run_card.role = 'fitted' and run_card.dataset_id is not null
 ),
 
@@ -126,7 +116,7 @@ steered as (
         from asked
         where abs(multiplier) <= 1.5
     ) as point using (run_id, layer, multiplier)
-    inner join chooser on chooser.experiment = point.experiment and chooser.run_id = point.run_id
+    inner join chooser using (experiment, run_id)
 ),
 
 curve as (
@@ -139,8 +129,7 @@ curve as (
         group by experiment, run_id, layer, item_id
         having count(*) filter (where multiplier = 0) = 0
     ) as lacking
-    inner join chooser
-        on chooser.experiment = lacking.experiment and chooser.run_id = lacking.run_id
+    inner join chooser using (experiment, run_id)
     inner join baseline
         on
             baseline.evaluation_id = chooser.evaluation_id
@@ -186,20 +175,11 @@ candidate as (
         slope.layer,
         avg(slope.slope) as steerability
     from slope
-    inner join chooser on chooser.experiment = slope.experiment and chooser.run_id = slope.run_id
-    inner join placed on placed.dataset_id = chooser.dataset_id and placed.item_id = slope.item_id
-    left join limits
-        on
-            limits.experiment = slope.experiment
-            and limits.run_id = slope.run_id
-            and limits.split = placed.split
-    left join vector_layer
-        on vector_layer.vector_id = chooser.vector_id and vector_layer.layer = slope.layer
-    left join (select distinct run_id, split, layer from cell) as swept
-        on
-            swept.run_id = slope.run_id
-            and swept.split = placed.split
-            and swept.layer = slope.layer
+    inner join chooser using (experiment, run_id)
+    inner join placed using (dataset_id, item_id)
+    left join limits using (experiment, run_id, split)
+    left join vector_layer using (vector_id, layer)
+    left join (select distinct run_id, split, layer from cell) as swept using (run_id, split, layer)
     where
         placed.split in ('validation', 'test')
         and (limits.n_asked is null or placed.place <= limits.n_asked)
@@ -231,15 +211,10 @@ union all
 -- an operator without a slope takes the layer of `add`, else of the first that has one
 select unsettled.experiment, unsettled.run_id, own.layer, own.cross_fitted
 from unsettled
-inner join own
-    on
-        own.experiment = unsettled.experiment
-        and own.model_id = unsettled.model_id
-        and own.dataset_id = coalesce(unsettled.fit_dataset_ids[1], unsettled.dataset_id)
-        and own.method = unsettled.method
-        and own.norm = unsettled.norm
-        and (own.operator = unsettled.operator or not unsettled.graded)
-        and own.scope = unsettled.scope
+inner join own using (experiment, model_id, method, norm, scope)
+where
+    own.dataset_id = coalesce(unsettled.fit_dataset_ids[1], unsettled.dataset_id)
+    and (own.operator = unsettled.operator or not unsettled.graded)
 qualify
     row_number() over (
         partition by unsettled.experiment, unsettled.run_id

@@ -3,9 +3,10 @@
 -- same method fitted on the concept it disturbs.
 create view side_effect as
 with described as (
-    select steerability.*, run_card.fit_dataset_ids
+    select steerability.*, run_card.fit_dataset_ids, run.parameters
     from steerability
     inner join run_card using (run_id)
+    inner join run using (run_id)
     where
         steerability.role = 'fitted'
         and steerability.resample is null
@@ -70,20 +71,8 @@ select
     ) as cosine,
     elsewhere.complete and coalesce(own.complete, true) as complete
 from elsewhere
-inner join strength
-    on
-        strength.run_id = elsewhere.run_id
-        and strength.split = elsewhere.split
-        and strength.layer = elsewhere.layer
-left join home as own
-    on
-        own.vector_id = elsewhere.vector_id
-        and own.model_id = elsewhere.model_id
-        and own.variant = elsewhere.variant
-        and own.operator = elsewhere.operator
-        and own.scope = elsewhere.scope
-        and own.split = elsewhere.split
-        and own.layer = elsewhere.layer
+inner join strength using (run_id, split, layer)
+left join home as own using (vector_id, model_id, variant, operator, parameters, scope, split, layer)
 left join home as target
     on
         target.evaluation_id = elsewhere.evaluation_id
@@ -92,6 +81,7 @@ left join home as target
         and target.seed is not distinct from elsewhere.seed
         and target.norm = elsewhere.norm
         and target.operator = elsewhere.operator
+        and target.parameters = elsewhere.parameters
         and target.scope = elsewhere.scope
         and target.split = elsewhere.split
         and target.layer = elsewhere.layer
