@@ -5,27 +5,32 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
+import pytest
+
 from builders.build import build
+from runners.check import check_all
 from specs.reader import read
 from specs.schema import Concept
 from specs.settings import Settings
+from tests.doc_blocks import DOCS, blocks
+from tests.empty_warehouse import place
+from warehouse.connect import connect
 
-DOCS = Path(__file__).parents[1] / "docs"
 
-
-def blocks() -> list[str]:
-    return re.findall(r"```yaml\n(.*?)```", (DOCS / "concepts.md").read_text(), re.DOTALL)
+def yaml_blocks(page: str) -> list[str]:
+    return blocks(page, "yaml")
 
 
 def test_every_block_is_a_spec(tmp_path: Path) -> None:
     kinds = ["concepts", "concepts", "variants", "concepts", "experiments"]
-    for number, (kind, block) in enumerate(zip(kinds, blocks(), strict=True)):
+    for number, (kind, block) in enumerate(zip(kinds, yaml_blocks("concepts.md"), strict=True)):
         (tmp_path / f"block{number}.yaml").write_text(block)
         read(tmp_path / f"block{number}.yaml", kind)
 
 
 def test_the_template_of_the_docs_is_built(tmp_path: Path) -> None:
-    (tmp_path / "visits.yaml").write_text(blocks()[0])
+    (tmp_path / "visits.yaml").write_text(yaml_blocks("concepts.md")[0])
     concept = read(tmp_path / "visits.yaml", "concepts")
     assert isinstance(concept, Concept)
     built = build(concept, [], Settings(home=tmp_path))
@@ -34,13 +39,62 @@ def test_the_template_of_the_docs_is_built(tmp_path: Path) -> None:
     assert counts == {"train": 12, "validation": 6, "test": 6}
 
 
-def test_every_block_about_autoencoders_is_a_spec(tmp_path: Path) -> None:
-    found = re.findall(r"```yaml\n(.*?)```", (DOCS / "saes.md").read_text(), re.DOTALL)
-    for block in found:
-        _, kind, name = block.splitlines()[0].removeprefix("# ").split("/")
-        (tmp_path / name).write_text(block)
-        assert read(tmp_path / name, kind).name == name.removesuffix(".yaml")
-    assert len(found) == 4
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of the specs that pages show under the path they would have."""
+    folder = tmp_path_factory.mktemp("shown")
+    for page in ("rollouts.md", "scorers.md", "approximator.md", "saes.md"):
+        for text in yaml_blocks(page):
+            path = folder / text.splitlines()[0].removeprefix("# ")
+            assert path.parent.parent == folder / "specs", (page, text)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    (moods,) = (text for text in yaml_blocks("concepts.md") if text.startswith("# specs/"))
+    (folder / moods.splitlines()[0].removeprefix("# ")).write_text(moods)
+    return folder
+
+
+def test_what_pages_show_as_specs_is_read_and_names_what_there_is(shown: Path) -> None:
+    names = [path.stem for path in (shown / "specs").rglob("*.yaml")]
+    assert len(names) == 10
+    faults, _ = check_all(Settings(shown / "data", (shown / "specs",)), names, False)
+    # The weights of the reader's own autoencoder are not ours to show.
+    (fault,) = faults
+    assert "saes/mine holds no cfg.json and no sae_weights.safetensors" in fault
+
+
+def test_commands_and_analyses_that_pages_name_are_there(tmp_path: Path) -> None:
+    from analysis.catalog import analyses
+    from steerhouse import cli
+
+    known = analyses()
+    text = "\n".join(path.read_text("utf-8") for path in DOCS.glob("*.md"))
+    commands = set(
+        re.findall(r"(?:^ {4}|`|&& )steerhouse (?:--\S+ \S+ )*([a-z]+)", text, re.MULTILINE)
+    )
+    assert commands > {"analyse", "check", "run", "sql"}
+    assert commands <= {*cli.list_commands(click.Context(cli)), "analyse"}
+    named = re.findall(r"analyse ([a-z][a-z0-9_]+)((?: --param \w+)*)", text)
+    assert len(named) > 10
+    for name, parameters in named:
+        asked = set(re.findall(r"--param (\w+)", parameters))
+        assert asked <= {each.name for each in known[name].parameters}, name
+
+
+def test_the_sql_of_pages_is_bound(tmp_path: Path) -> None:
+    place(tmp_path)
+    found = [text for path in sorted(DOCS.glob("*.md")) for text in sql_of(path)]
+    assert len(found) >= 2
+    with connect(tmp_path) as connection:
+        for text in found:
+            connection.execute(text).fetchall()
+
+
+def sql_of(page: Path) -> list[str]:
+    """Return the queries of a page, but for those on files of the reader's own."""
+    text = page.read_text("utf-8")
+    given = re.findall(r'^ {4}steerhouse sql "([^"]+)"$', text, re.MULTILINE)
+    return [query for query in [*blocks(page.name, "sql"), *given] if "attach" not in query]
 
 
 def test_nothing_that_a_user_reads_cites_what_is_not_here() -> None:
@@ -63,8 +117,6 @@ def test_nothing_that_a_user_reads_cites_what_is_not_here() -> None:
 
 def helps() -> dict[str, str]:
     """Return what `--help` says of every command."""
-    import click
-
     from steerhouse import cli
 
     context = click.Context(cli)

@@ -46,8 +46,8 @@ def unasked(campaign: Campaign) -> list[str]:
         return []
     named = list(dict.fromkeys(f"{c.concept} · {c.method}" for c in silent))
     return [
-        f"{experiment.name}: nothing was asked about the vectors of {_some(named, WARNED)}: texts ask "
-        "no questions. Add `text_sets: [neutral]` (--text-set neutral) for their damage, or "
+        f"{experiment.name}: nothing was asked about the vectors of {_some(named, WARNED)}: texts "
+        "ask no questions. Add `text_sets: [neutral]` (--text-set neutral) for their damage, or "
         "`rollouts: {prompt_sets: [plain]}` to the experiment for what the model says under them; "
         "or name concepts with questions beside them, and these in fit_concepts (--fit-concept)"
     ]

@@ -95,8 +95,8 @@ def effect_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of `feature_effect`.
 
-    Of effects of at least `floor`, of the largest, and of the features that the vector is made of or
-    aims at, however small: that what was aimed at does not move is a finding.
+    Of effects of at least `floor`, of the largest, and of the features that the vector is made of
+    or aims at, however small: that what was aimed at does not move is a finding.
     """
     size = found.effect.abs()
     large = (size >= floor).nonzero()[:, 0].tolist()
@@ -121,7 +121,7 @@ def effect_rows(
 
 
 def _aimed_at(cell: Cell, sae_id: str) -> list[int]:
-    """Return the features of an SAE that a cell's vector is made of or aims at: `vector_feature`."""
+    """Return the features of an SAE that a cell's vector is made of or aims at."""
     vector = cell.run.vector
     if vector.parameters.get("sae_id") != sae_id:
         return []
