@@ -100,7 +100,7 @@ def effect_rows(
     """
     size = found.effect.abs()
     large = (size >= floor).nonzero()[:, 0].tolist()
-    chosen = sorted({*large, int(size.argmax()), *_aimed_at(cell, sae_id)})
+    chosen = sorted({*large, int(size.argmax()), *aimed_at(cell, sae_id)})
     errors = found.standard_error[chosen].tolist()
     return [
         {
@@ -120,7 +120,7 @@ def effect_rows(
     ]
 
 
-def _aimed_at(cell: Cell, sae_id: str) -> list[int]:
+def aimed_at(cell: Cell, sae_id: str) -> list[int]:
     """Return the features of an SAE that a cell's vector is made of or aims at."""
     vector = cell.run.vector
     if vector.parameters.get("sae_id") != sae_id:

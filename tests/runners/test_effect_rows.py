@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
 import torch
 
-from runners.rollouts.effects import Effect
+from runners.rollouts.effects import Effect, Shelf
+from runners.rollouts.lost import lost_rows
 from runners.rollouts.rows import effect_rows
 from runners.saes.features import Chosen
+from tests.empty_warehouse import place
+from warehouse.relations import arrow_table
 
 FOUND = Effect(
     effect=torch.tensor([0.5, 0.001, -0.02, 0.0, 0.004]).double(),
@@ -63,3 +68,38 @@ def test_an_error_that_is_not_known_is_null() -> None:
         (2, False, "steered"),
         (4, True, "steered"),
     ]
+
+
+def test_a_file_says_again_what_the_warehouse_lacks(tmp_path: Path) -> None:
+    """All of a cell that has no row, and of one without a feature that its vector aims at."""
+    shelf = Shelf(tmp_path, "own", "unsteered")
+    aimed, plain = cell({2: AIMED}, sae_id="own"), cell({})
+    plain.run.run_id, aimed.run.vector.vector_id, plain.run.vector.vector_id = "p", "a", "b"
+    unit: Any = SimpleNamespace(
+        asked=[aimed, plain],
+        pairs=lambda: [None] * FOUND.n_rollouts,
+        spec=SimpleNamespace(floor=0.01),
+    )
+
+    def lost() -> list[tuple[str, int]]:
+        found = lost_rows(tmp_path, unit, [shelf], [aimed, plain])
+        return [(row["run_id"], row["feature"]) for row in found]
+
+    place(tmp_path)
+    assert lost() == []  # there is no file
+    for each in (aimed, plain):
+        shelf.keep(each, FOUND)
+    assert lost() == [*(("r", j) for j in (0, 1, 2, 3)), ("p", 0), ("p", 2)]
+    few = [
+        row for row in effect_rows(aimed, "own", "unsteered", FOUND, 0.01) if row["feature"] != 3
+    ]
+    few += effect_rows(plain, "own", "unsteered", FOUND, 0.01)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        written = arrow_table("feature_effect", few)  # noqa: F841, read by its name
+        connection.execute("insert into feature_effect by name from written")
+    assert lost() == [("r", j) for j in (0, 1, 2, 3)]
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "update feature_effect set feature = 3 where run_id = 'r' and feature = 2"
+        )
+    assert lost() == []
