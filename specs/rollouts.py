@@ -38,8 +38,9 @@ class Rollouts(Part):
     text (as the code of SAE-TS does: what steering makes the model say), or of the steered model
     while it says it (which holds the vector itself behind the steered layer)."""
     floor: float = Field(default=0.01, ge=0)
-    """Effects at least this large in absolute value are rows of `feature_effect`; the largest of
-    each vector always is; files hold them all."""
+    """Effects at least this large in absolute value are rows of `feature_effect`; so are the
+    largest of each vector, and those on the features that it is made of or aims at. Files hold
+    them all."""
     rise: Rise | None = None
     """In the place of `multipliers`: the one at which a text set costs so much more."""
 

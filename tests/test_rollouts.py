@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,7 @@ from tests.empty_warehouse import place
 from tests.experiments import ask
 from tests.runners.fake_sae import FakeSae
 from warehouse.connect import connect
+from warehouse.forget import forget
 from warehouse.health import check as check_warehouse
 
 PROMPTS = 'prompts: ["", "You would find", "would you not"]\ncopies: {"": 2}\n'
@@ -207,6 +210,26 @@ def test_effects_are_those_of_a_slow_second_pass(world: World) -> None:
     assert not (world.home / "effects" / "parts").exists() or not [
         p for p in (world.home / "effects" / "parts").rglob("*") if p.is_file()
     ]
+
+
+def test_effects_that_the_warehouse_lost_come_back(world: World, tmp_path: Path) -> None:
+    """By their files where the rollouts are there; with these where they were forgotten."""
+    shutil.copytree(world.folder, tmp_path / "again")
+    again = World(tmp_path / "again", world.saes)
+    query = "select run_id, multiplier, sae_id, feature, effect, n_rollouts from feature_effect order by all"  # fmt: skip
+    before = world.ask(query)
+    with duckdb.connect(str(again.home / "warehouse.duckdb")) as connection:
+        connection.execute("delete from feature_effect where multiplier > 0")
+    assert again.run().rollouts == 0
+    found = again.ask(query)
+    assert [row[:4] for row in found] == [row[:4] for row in before]
+    assert [row[4] for row in found] == pytest.approx([row[4] for row in before], abs=1e-6)
+    runs = [run for (run,) in again.ask("select distinct run_id from feature_effect")]
+    forget(again.home, runs, [], really=True)
+    assert again.ask(query) == []
+    assert again.run().rollouts == PAIRS * (1 + CELLS)
+    assert again.ask(query) == before
+    assert again.files() == world.files()
 
 
 def killed_at(world: World, name: str, count: int) -> None:

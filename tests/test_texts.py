@@ -203,7 +203,8 @@ def test_a_vector_alone_is_fitted_and_what_could_be_asked_is_said(tmp_path: Path
     options = ("--concept", "nice", "--model", "reference", "--method", "mean_difference_all")
     done = run(tmp_path, "run", *options, "--layers", "1")
     assert done.returncode == 0, done.stderr
-    assert "nothing was asked about the vectors of nice" in done.stderr
+    assert "nothing was asked about the vectors of nice · mean_difference_all: texts" in done.stderr
+    assert "`rollouts: {prompt_sets: [plain]}`" in done.stderr
     assert "steerhouse analyse" not in done.stderr  # there is no slope to look at
     assert ask(tmp_path, "select count(*) from vector_layer") == [(6,)]
 

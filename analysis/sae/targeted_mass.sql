@@ -1,8 +1,9 @@
 -- question: How much of what a vector does to features is what it was aimed at?
 -- grain: run on a prompt set, layer, multiplier, autoencoder, stream
 -- source: Chalnev et al. 2024 (arXiv 2411.02193), section 3, which compares how far targeted features and
---   all others move; here as sums of absolute effects, of the effects that are rows (those above the
---   floor of the experiment's rollouts; the files under effects/ hold all)
+--   all others move; here as sums of absolute effects, of the effects that are rows: those of the
+--   targets, and of all other features those above the floor of the experiment's rollouts (the files
+--   under effects/ hold all)
 -- params:
 --   filters
 --   role        fitted|null  fitted  vectors: fitted, or null (random ones: the yardstick)
@@ -15,11 +16,11 @@
 --   layer             decoder block whose output is steered
 --   multiplier        signed factor on the vector
 --   n_targets         features that the vector is made of or aims at; null where it names none
---   targeted          sum of their effects, each with the sign of its coefficient; 0 where none is above the floor
+--   targeted          sum of their effects, each with the sign of its coefficient; null where one is no row
 --   targeted_low      lower end of its interval, where there is one target (t over pairs of rollouts)
 --   targeted_high     upper end
---   untargeted_mass   sum of the absolute effects of all other features
---   targeted_share    absolute effects of the targets / those of all features
+--   untargeted_mass   sum of the absolute effects of all other features, those below the floor left out
+--   targeted_share    absolute effects of the targets / those of all features that are rows
 --   largest_other     feature moved most that is no target
 --   n_rollouts        pairs of rollouts
 --   complete          false where rollouts that were asked are missing
@@ -58,9 +59,11 @@ summed as (
         any_value(fit_concept) as fit_concept,
         any_value(method) as method,
         any_value(n_targets) as n_targets,
-        coalesce(sum(effect * sign(coefficient)) filter (where is_target), 0) as targeted,
+        -- Rollouts of an older version have no row of a target whose effect is below the floor.
+        count(*) filter (where is_target) = any_value(n_targets) as targets_known,
+        sum(effect * sign(coefficient)) filter (where is_target) as targeted,
         max(standard_error) filter (where is_target) as target_error,
-        coalesce(sum(abs(effect)) filter (where is_target), 0) as targeted_mass,
+        sum(abs(effect)) filter (where is_target) as targeted_mass,
         coalesce(sum(abs(effect)) filter (where not is_target), 0) as untargeted_mass,
         arg_max(feature, abs(effect)) filter (where not is_target) as largest_other,
         arg_max(effect, abs(effect)) filter (where not is_target) as largest_effect,
@@ -91,16 +94,16 @@ select
     summed.layer,
     summed.multiplier,
     summed.n_targets,
-    if(summed.n_targets is null, null, summed.targeted) as targeted,
+    if(summed.targets_known, summed.targeted, null) as targeted,
     if(summed.n_targets = 1, summed.targeted - t_factors.t * summed.target_error, null)
         as targeted_low,
     if(summed.n_targets = 1, summed.targeted + t_factors.t * summed.target_error, null)
         as targeted_high,
     summed.untargeted_mass,
     if(
-        summed.n_targets is null,
-        null,
-        summed.targeted_mass / nullif(summed.targeted_mass + summed.untargeted_mass, 0)
+        summed.targets_known,
+        summed.targeted_mass / nullif(summed.targeted_mass + summed.untargeted_mass, 0),
+        null
     ) as targeted_share,
     summed.largest_other,
     summed.n_rollouts,
@@ -116,7 +119,7 @@ select
     summed.scope,
     summed.largest_effect,
     summed.n_features,
-    count(*) over (partition by summed.run_id, summed.layer, summed.sae_id, summed.stream)
+    count(distinct summed.multiplier) over (partition by summed.run_id, summed.layer)
         as n_multipliers,
     summed.run_id
 from summed

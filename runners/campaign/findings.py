@@ -31,17 +31,25 @@ def unchosen_layers(combinations: Iterable[Combination]) -> list[str]:
 
 
 def unasked(campaign: Campaign) -> list[str]:
-    """Return a line on vectors that were fitted on texts, and of which nothing was asked."""
+    """Return a line on vectors of concepts of kind texts of which nothing was asked.
+
+    A vector that is made of features belongs to no concept: the questions of another one ask about
+    it, and not about one that is fitted on texts, unless `fit_concepts` names these.
+    """
     experiment = campaign.experiment
-    told = {c.fit_concept for c in campaign.asking}
-    elsewhere = experiment.text_sets or experiment.rollouts is not None
-    silent = [] if elsewhere else sorted(campaign.texts - told)
+    if experiment.text_sets or experiment.rollouts is not None:
+        return []
+    told = {campaign.vector(c).vector_id for c in campaign.asking}
+    silent = [c for c in campaign.combinations if c.concept in campaign.texts]
+    silent = [c for c in silent if campaign.vector(c).vector_id not in told]
     if not silent:
         return []
+    named = list(dict.fromkeys(f"{c.concept} · {c.method}" for c in silent))
     return [
-        f"{experiment.name}: nothing was asked about the vectors of {_some(silent, WARNED)}, which "
-        "are fitted on texts; name text_sets (--text-set), ask for rollouts, or name concepts with "
-        "questions beside them and these in fit_concepts (--fit-concept)"
+        f"{experiment.name}: nothing was asked about the vectors of {_some(named, WARNED)}: texts "
+        "ask no questions. Add `text_sets: [neutral]` (--text-set neutral) for their damage, or "
+        "`rollouts: {prompt_sets: [plain]}` to the experiment for what the model says under them; "
+        "or name concepts with questions beside them, and these in fit_concepts (--fit-concept)"
     ]
 
 

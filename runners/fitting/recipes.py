@@ -52,7 +52,7 @@ class AtLayer:
     geometry: Mapping[str, float] = field(default_factory=dict)
     """Columns of `vector_layer` about the training differences."""
     features: tuple[Chosen, ...] = ()
-    """The features of an autoencoder whose decoder rows the raw vector is the sum of."""
+    """The features of an autoencoder that the raw vector is made of or aims at."""
 
 
 def steering_vector(

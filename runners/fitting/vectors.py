@@ -60,7 +60,7 @@ class SteeringVector:
     combination: str | None = None
     """`mean`: of the vectors of several fits."""
     features: Mapping[int, tuple[Chosen, ...]] = field(default_factory=dict)
-    """layer -> the features whose decoder rows the raw vector is the sum of; else empty."""
+    """layer -> the features that the raw vector is made of or aims at; else empty."""
 
     def degenerate(self, layer: int) -> bool:
         """Whether the raw vector is too short against the residual stream to mean a direction."""

@@ -93,9 +93,14 @@ def rollout_rows(block: RolloutBlock, found: Block) -> list[dict[str, Any]]:
 def effect_rows(
     cell: Cell, sae_id: str, stream: str, found: Effect, floor: float
 ) -> list[dict[str, Any]]:
-    """Return the rows of `feature_effect`: effects of at least `floor`, and the largest."""
+    """Return the rows of `feature_effect`.
+
+    Of effects of at least `floor`, of the largest, and of the features that the vector is made of
+    or aims at, however small: that what was aimed at does not move is a finding.
+    """
     size = found.effect.abs()
-    chosen = sorted({*(size >= floor).nonzero()[:, 0].tolist(), int(size.argmax())})
+    large = (size >= floor).nonzero()[:, 0].tolist()
+    chosen = sorted({*large, int(size.argmax()), *aimed_at(cell, sae_id)})
     errors = found.standard_error[chosen].tolist()
     return [
         {
@@ -113,3 +118,11 @@ def effect_rows(
         }
         for feature, error in zip(chosen, errors, strict=True)
     ]
+
+
+def aimed_at(cell: Cell, sae_id: str) -> list[int]:
+    """Return the features of an SAE that a cell's vector is made of or aims at."""
+    vector = cell.run.vector
+    if vector.parameters.get("sae_id") != sae_id:
+        return []
+    return [each.feature for each in vector.features.get(cell.layer, ())]

@@ -12,6 +12,7 @@ from runners.console import bar, say
 from runners.rollouts import effects
 from runners.rollouts.asked import SPLIT
 from runners.rollouts.done import Done
+from runners.rollouts.lost import lost_rows
 from runners.rollouts.measure import sample_block
 from runners.rollouts.plan import describe
 from runners.rollouts.prompts import end_tokens
@@ -59,7 +60,9 @@ class RolloutStep:
             say(line)
         if self.options.dry_run:
             return
-        for unit in units:  # what was sampled whole, and killed before its effects were kept
+        for unit in units:
+            self._restore(unit, saes, todo)
+            # What was sampled whole, and killed before its effects were kept.
             self._finish(unit, saes, unit.cells(), f"{unit.evaluation_id}/effects")
         if todo:
             self._stage("execution", {}, self.execution)
@@ -162,12 +165,10 @@ class RolloutStep:
         from warehouse.relations import arrow_table
 
         sizes = {number: len(pairs) for number, pairs in unit.slices()}
-        total, floor = sum(sizes.values()), unit.spec.floor
+        floor = unit.spec.floor
         whole, rows = [], []
         for shelf in (self._shelf(unit, sae) for sae in saes):
-            for cell in cells:
-                if shelf.has(cell, total):
-                    continue
+            for cell in cells:  # a file may be there already: its rollouts were forgotten since
                 if (found := shelf.combined(cell, sizes)) is not None:
                     whole.append((shelf, cell, found))
                     rows += effect_rows(cell, shelf.sae_id, shelf.stream, found, floor)
@@ -176,6 +177,19 @@ class RolloutStep:
         for shelf, cell, found in whole:
             shelf.keep(cell, found)
             shelf.forget_parts(cell, list(sizes))
+
+    def _restore(
+        self, unit: RolloutUnit, saes: Sequence[LoadedSae], todo: Sequence[RolloutBlock]
+    ) -> None:
+        """Stage effects that are whole in files and rows nowhere; not of what is sampled now."""
+        from warehouse.relations import arrow_table
+
+        coming = {_place(cell) for block in todo for cell in block.cells}
+        cells = [cell for cell in unit.cells() if _place(cell) not in coming]
+        shelves = [self._shelf(unit, sae) for sae in saes]
+        if rows := lost_rows(self.campaign.settings.home, unit, shelves, cells):
+            table = arrow_table("feature_effect", rows)
+            self._stage(f"{unit.evaluation_id}/effects-restored", {"feature_effect": table})
 
     def _stage(
         self, key: str, tables: Mapping[str, pa.Table], execution: dict[str, Any] | None = None
@@ -187,6 +201,10 @@ class RolloutStep:
         if execution:
             relations["execution"] = arrow_table("execution", [execution])
         stage(self.campaign.settings.home, key, relations)
+
+
+def _place(cell: Cell) -> tuple[str, int, float]:
+    return cell.run.run_id, cell.layer, cell.multiplier
 
 
 def manner(unit: RolloutUnit, saes: tuple[LoadedSae, ...]) -> Manner:

@@ -69,3 +69,41 @@ def test_many_choices_are_counted(alike: dict[str, str]) -> None:
 
 def test_nothing_chosen_says_nothing(alike: dict[str, str]) -> None:
     assert findings.choices(campaign(chooser("tea")), {}) == []
+
+
+def of_texts(*asked: tuple[str, str, str], **experiment: Any) -> Any:
+    """Return a campaign of (concept, method, vector_id); concepts that begin with t are of texts."""
+    names = ("concept", "method", "vector_id")
+    every = [SimpleNamespace(**dict(zip(names, one, strict=True))) for one in asked]
+    spec = {"name": "e", "text_sets": (), "rollouts": None, **experiment}
+    return SimpleNamespace(
+        experiment=SimpleNamespace(**spec),
+        combinations=every,
+        asking=[c for c in every if not c.concept.startswith("t")],
+        texts=frozenset(c.concept for c in every if c.concept.startswith("t")),
+        vector=lambda c: SimpleNamespace(vector_id=c.vector_id),
+    )
+
+
+def test_vectors_of_texts_that_nothing_is_asked_about_are_named_with_what_to_add() -> None:
+    silent = of_texts(("tea", "mean", "a"), ("tea", "mean", "b"), ("toast", "lda", "c"))
+    (line,) = findings.unasked(silent)
+    assert line.startswith(
+        "e: nothing was asked about the vectors of tea · mean, toast · lda: texts ask no questions."
+    )
+    for remedy in ("text_sets: [neutral]", "rollouts: {prompt_sets: [plain]}", "fit_concepts"):
+        assert remedy in line
+
+
+@pytest.mark.parametrize("where", [{"text_sets": ("neutral",)}, {"rollouts": object()}])
+def test_damage_and_rollouts_ask_about_every_vector_of_texts(where: dict[str, Any]) -> None:
+    assert findings.unasked(of_texts(("tea", "mean", "a"), **where)) == []
+
+
+def test_the_questions_of_another_concept_ask_about_the_vectors_that_are_on_them() -> None:
+    both = of_texts(("tea", "row", "a"), ("kind", "row", "a"), ("kind", "mean", "b"))
+    assert findings.unasked(both) == []
+    one = of_texts(("tea", "row", "a"), ("tea", "mean", "c"), ("kind", "row", "a"))
+    (line,) = findings.unasked(one)
+    assert "the vectors of tea · mean: texts" in line
+    assert findings.unasked(of_texts(("kind", "mean", "a"))) == []
