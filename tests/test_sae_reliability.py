@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.analysis.conftest import rows as answers
 from tests.test_aimed_methods import AIM, SPEC, Known, run, save_wide
 from warehouse.connect import connect
 
-FITTED = {"mean_difference", "changed", "heard"}
+FITTED = {"mean_difference", "changed"}
 """Fitted on the training items of each concept."""
 NAMED = {"rain_row", "aimed"}
 """Of features that a spec names: fitted on nothing."""
@@ -23,13 +24,12 @@ CONCEPTS = {"rainy", "snowy"}
 EXPERIMENT = """\
 models: [planted]
 concepts: [rainy, snowy]
-methods: [mean_difference, rain_row, changed, heard, aimed]
+methods: [mean_difference, rain_row, changed, aimed]
 norms: [base]
 variants: [base, after]
 layers: [1]
-multipliers: [-1.5, -0.5, 0, 0.5, 1.5]
-nulls: {random: 3, label_shuffled: 3}
-resamples: 2
+multipliers: [-1, 0, 1]
+nulls: {random: 2, label_shuffled: 2}
 splits: [test]
 limit: 12
 """
@@ -75,6 +75,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
         yield connection
 
 
+@functools.cache
 def ask(connection: duckdb.DuckDBPyConnection, name: str) -> list[dict[str, Any]]:
     return answers(connection, name, experiment="reliability")
 
@@ -90,7 +91,7 @@ def test_all_that_was_asked_is_measured(warehouse: duckdb.DuckDBPyConnection) ->
         for concept in CONCEPTS
         for variant in ("base", "after")
     }
-    assert {cell[3] % 4 for cell in cells} == {0}  # items times multipliers but 0
+    assert {cell[3] % 2 for cell in cells} == {0}  # items times multipliers but 0
     assert warehouse.execute("select sum(n_missing) from coverage").fetchone() == (0,)
 
 
@@ -104,13 +105,12 @@ def test_steerability_tells_what_is_planted(warehouse: duckdb.DuckDBPyConnection
             there = slope[method, "rainy", variant]
             assert there > 0.3
             assert abs(slope[method, "snowy", variant]) < 0.35 * there
-        for concept in CONCEPTS:
-            assert slope["heard", concept, variant] > 0.3
+        # By its silent feature alone, which differs more than the topic: it moves nothing.
+        assert all(abs(slope["changed", concept, variant]) < 0.02 for concept in CONCEPTS)
     for row in found:
         named = row["method"] in NAMED
-        assert row["random_n"] == 3
-        assert row["label_shuffled_n"] == (None if named else 3)  # there are no labels
-        assert row["n_resamples"] == (None if named else 2)
+        assert row["random_n"] == 2
+        assert row["label_shuffled_n"] == (None if named else 2)  # there are no labels
         assert (row["fit_variant"] is None) == named
 
 
@@ -157,4 +157,4 @@ def test_the_grid_has_them_under_every_variant(warehouse: duckdb.DuckDBPyConnect
         there = None if row["method"] in NAMED else "base"
         assert row["fit_variant"] == there
         assert row["in_distribution"] == (None if there is None else row["variant"] == there)
-        assert "3 random" in row["nulls"]
+        assert "2 random" in row["nulls"]
