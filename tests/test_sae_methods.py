@@ -260,6 +260,11 @@ def test_features_are_averaged_over_the_tokens_of_texts(folder: Path) -> None:
         ("null", "random", 2),
         ("resample", "sae_difference", 2),
     ]
+    shown = steerhouse(folder, "show", "windy", "--model", "planted", "--method", "of_tokens")
+    assert shown.exit_code == 0, shown.output
+    marked = [line.split("\t")[1:] for line in shown.stdout.splitlines() if "\t" in line]
+    assert [marks[-1] for marks in marked if "'<s>'" in marks] == ["before", "before"]
+    assert sum(marks[-1] == "read" for marks in marked) == 3 + 2
     said = refused(folder, *asked, "rainy")
     assert "reads mean_all: features are averaged over the tokens of texts" in said
     assert "leave it out for concept rainy, which is of questions" in said

@@ -43,9 +43,10 @@ def text_features(
     """
     from runners.engine.budget import Budget
     from runners.engine.resume import companies
+    from runners.prompts.plain_texts import encoded_from
     from runners.prompts.positions import Line
 
-    budget, heard = Budget.of(tokens_per_batch), set[int]()
+    budget, heard, bos = Budget.of(tokens_per_batch), set[int](), loaded.tokenizer.bos_token_id
     found = np.empty((len(texts), 2, sae.d_sae), np.float32)
 
     def do(batch: list[int]) -> None:
@@ -53,7 +54,7 @@ def text_features(
         for group in companies(loaded, lines):
             hidden = _read(loaded, sae.layer, [lines[row] for row in group])
             for row, own in zip(group, hidden, strict=True):
-                first = _first(loaded, texts[batch[row]], read)
+                first = encoded_from(texts[batch[row]], read, bos)
                 found[batch[row]] = _over_tokens(sae, own[first:])
         advance(len(set(batch) - heard))
         heard.update(batch)
@@ -61,13 +62,6 @@ def text_features(
     while not budget.fits(texts, do):
         pass
     return found
-
-
-def _first(loaded: LoadedModel, text: TokenisedItem, read: Read) -> int:
-    """Return the first position of a text that counts; its last one always does."""
-    if read == "mean_completion":
-        return len(text.prompt)
-    return int(text.prompt[:1] == (loaded.tokenizer.bos_token_id,))
 
 
 def _read(loaded: LoadedModel, layer: int, lines: Sequence[Line]) -> Iterator[Tensor]:
