@@ -66,7 +66,8 @@ def show(
         concept = catalog.get("concepts", text)
         if isinstance(concept, TextsConcept):
             read = _read(method, catalog) if method is not None else "mean_all"
-            show_texts(concept, spec, read, settings)
+            own = catalog.get("methods", method) if method is not None else None
+            show_texts(concept, spec, read, settings, own)
             return
     read = _read(method, catalog) if method is not None else "answer_token"
     shown = find(text, variant, catalog, settings)

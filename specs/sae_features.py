@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from specs.method import FittedMethod
-from specs.parts import Norm, Part, Some, Spec, Text
+from specs.parts import Norm, Part, Read, Some, Spec, Text
 
 
 class Feature(Part):
@@ -40,18 +40,23 @@ class SaeDecoder(Spec):
 class SaeFitted(FittedMethod):
     """What methods share that choose features of an autoencoder by the training items."""
 
+    on_activations: ClassVar[bool] = False
+
     sae: Text
     """Name of the SAE spec; the vector is at its layer only."""
-    read: Literal["answer_token", "last_token"] = "answer_token"
-    """Where activations are read: an autoencoder encodes a single position, no mean of several."""
+    read: Read = "answer_token"
+    """Where features are read: `answer_token` or `last_token`; `mean_all` and `mean_completion`, on
+    concepts of kind texts only, encode every token and average its features over each text: over
+    all tokens but the BOS, on which autoencoders are not trained, or over the text's own."""
     norm: Norm | None = "unit"
     """`unit`: length 1, the usual one for SAE vectors; `base`: the length of the raw
     mean_difference fitted on variant base at that layer; `raw`: as summed."""
     project_out: None = None
     """Nothing: a vector of decoder rows has to stay one."""
     max_density: float | None = Field(default=None, gt=0, le=1)
-    """Features above 0 in more than this share of the training activations (of both completions)
-    are left out, as Soo et al. 2025 (arXiv 2501.09929) do; left out: none are."""
+    """Features above 0 in more than this share of the training activations (of both completions; of
+    averaged texts the mean over texts of the share of tokens) are left out, as Soo et al. 2025
+    (arXiv 2501.09929) do; left out: none are."""
 
 
 class SaeDifference(SaeFitted):

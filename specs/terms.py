@@ -47,7 +47,7 @@ def _fault(spec: CombinedMethod, name: str, catalog: Catalog) -> str | None:
     if goes_round:
         return f"method {name} is a sum that this one is part of; take one of them out"
     if not isinstance(method, FittedMethod) or not method.on_activations:
-        return f"method {name} is not fitted on training activations; name one that is"
+        return f"method {name} is not fitted on training activations alone; name one that is"
     if method.read != spec.read:
         return (
             f"method {name} reads {method.read}, and this sum {spec.read}; set `read:` of the sum, "

@@ -1,4 +1,4 @@
-"""Which methods can be fitted on texts in no pairs, and why the others cannot."""
+"""Which methods can be fitted on texts in no pairs, which only on them, and why not elsewhere."""
 
 from __future__ import annotations
 
@@ -49,6 +49,20 @@ def _reason(method: FittedMethod) -> str | None:
 
 def _read(method: FittedMethod) -> str | None:
     if method.read == "answer_token":
-        other = "last_token" if isinstance(method, SaeFitted) else "mean_all` or `last_token"
-        return f"reads answer_token, and texts answer nothing; set `read: {other}`"
+        return "reads answer_token, and texts answer nothing; set `read: mean_all` or `last_token`"
+    return None
+
+
+def averages_features(method: SaeFitted) -> bool:
+    """Return whether a method takes the mean of features over several tokens."""
+    return method.read in ("mean_all", "mean_completion")
+
+
+def why_only_texts(method: Spec) -> str | None:
+    """Return why a method cannot be fitted on the completions of questions; None where it can."""
+    if isinstance(method, SaeFitted) and averages_features(method):
+        return (
+            f"reads {method.read}: features are averaged over the tokens of texts, not of "
+            "completions; set `read: answer_token` or `last_token`"
+        )
     return None

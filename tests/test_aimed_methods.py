@@ -188,6 +188,59 @@ def test_vectors_are_those_of_the_formulas(folder: Path) -> None:
         assert "approximator" not in parameters
 
 
+FEATURES = """
+select n.name, f.feature, f.coefficient, f.layer, s.name as sae,
+    f.sae_id = v.parameters ->> 'sae_id' as own, f.output_score
+from vector_feature as f
+join vector as v using (vector_id)
+join name as n on n.id = v.vector_id and n.kind = 'method'
+join name as s on s.id = f.sae_id and s.kind = 'sae'
+order by n.name, abs(f.coefficient) desc
+"""
+AIMED_AT = {
+    "rain_row": {0: 1.0},
+    "aimed": {0: 1.0},
+    "two": {0: 1.0, 1: -0.5},
+    "inverted": {0: 1.0},
+    "turned": {0: 1.0},
+}
+
+
+def test_the_warehouse_says_which_features_a_vector_aims_at(folder: Path) -> None:
+    """As the spec names them, of the SAE that is aimed at, not of the one inputs were taken of."""
+    found: dict[str, dict[int, float]] = {}
+    for row in rows(folder, FEATURES):
+        found.setdefault(row["name"], {})[row["feature"]] = row["coefficient"]
+        assert (row["layer"], row["sae"], row["own"], row["output_score"]) == (
+            1,
+            "planted",
+            True,
+            None,
+        )
+    guided = found.pop("guided")
+    assert found == AIMED_AT
+    assert list(guided) == [8, 9, 0]  # chosen by the items, the largest first
+    assert sum(map(abs, guided.values())) == pytest.approx(1)
+    assert guided[9] < 0 < guided[0] < guided[8]
+    (count,) = rows(folder, "select count(distinct vector_id) as n from vector_feature")
+    assert count["n"] == len(METHODS) + 1  # nulls and resamples are of no named feature
+
+
+def test_aims_join_what_steering_does_to_features(folder: Path) -> None:
+    """`vector.parameters` names features and SAE by themselves, for whoever has no vector_feature."""
+    query = (
+        "select n.name, v.parameters from vector as v join name as n on n.id = v.vector_id "
+        "and n.kind = 'method' where v.role = 'fitted'"
+    )
+    parameters = {row["name"]: json.loads(row["parameters"]) for row in rows(folder, query)}
+    (sae,) = rows(folder, "select id from name where kind = 'sae' and name = 'planted'")
+    for name, targets in AIMED_AT.items():
+        assert parameters[name]["sae_id"] == sae["id"], name
+        assert dict(parameters[name]["features"]) == targets, name
+    assert parameters["guided"]["sae_id"] == sae["id"]
+    assert "features" not in parameters["guided"]  # they follow from the items
+
+
 def test_the_approximator_is_measured_once(folder: Path, measured: Known) -> None:
     assert sum(measured.asked) == WIDE
     assert max(measured.asked) == 40

@@ -225,4 +225,46 @@ def test_features_of_texts_in_no_pairs(folder: Path) -> None:
     # drizzle twice 1.5, umbrella 2, puddle 2.5; the silent feature is 3 for each of them
     assert [row["coefficient"] for row in found] == pytest.approx([7.5 / 4, 3.0], abs=0.01)
     said = refused(folder, *asked, "changed", "--text-set", "planted")
-    assert "texts answer nothing; set `read: last_token`" in said
+    assert "texts answer nothing; set `read: mean_all` or `last_token`" in said
+
+
+def test_features_are_averaged_over_the_tokens_of_texts(folder: Path) -> None:
+    specs = folder / "specs"
+    planted_home.write_spec(specs, "concepts", "windy", TEXTS)
+    method = "kind: sae_difference\nsae: planted\nfeatures: 2\nread: mean_all\n"
+    planted_home.write_spec(specs, "methods", "of_tokens", method)
+    asked = ("run", "--model", "planted", "--layers", "1", "--method", "of_tokens", "--concept")
+    more = ("--text-set", "planted", "--nulls", "2", "--resamples", "2")
+    done = steerhouse(folder, *asked, "windy", *more)
+    assert done.exit_code == 0, done.output
+    assert "features of SAE planted in 7 texts" in done.stderr
+    found = rows(
+        folder,
+        "select f.feature, f.coefficient from vector_feature as f join name as n "
+        "on n.id = f.vector_id and n.name = 'of_tokens' join vector as v using (vector_id) "
+        "where v.role = 'fitted' order by f.feature",
+    )
+    assert [row["feature"] for row in found] == [0, 8]
+    # of 3, 2, 3 and 2 tokens one is a word of rain; and one of 4 on the other side brings 9 and 7
+    loud = 3 * (1 / 3 + 1 / 2 + 1 / 3 + 1 / 2) / 4
+    heard = (1.5 / 3 + 1.5 / 2 + 2 / 3 + 2.5 / 2) / 4
+    assert [row["coefficient"] for row in found] == pytest.approx([heard, loud], abs=0.01)
+    counted = rows(
+        folder,
+        "select v.role, v.method, count(*) as n from vector as v join vector as p "
+        "on p.vector_id = v.parent_vector_id join name as n on n.id = p.vector_id "
+        "and n.name = 'of_tokens' group by all order by all",
+    )
+    assert [tuple(row.values()) for row in counted] == [
+        ("null", "label_shuffled", 2),
+        ("null", "random", 2),
+        ("resample", "sae_difference", 2),
+    ]
+    shown = steerhouse(folder, "show", "windy", "--model", "planted", "--method", "of_tokens")
+    assert shown.exit_code == 0, shown.output
+    marked = [line.split("\t")[1:] for line in shown.stdout.splitlines() if "\t" in line]
+    assert [marks[-1] for marks in marked if "'<s>'" in marks] == ["before", "before"]
+    assert sum(marks[-1] == "read" for marks in marked) == 3 + 2
+    said = refused(folder, *asked, "rainy")
+    assert "reads mean_all: features are averaged over the tokens of texts" in said
+    assert "leave it out for concept rainy, which is of questions" in said

@@ -12,9 +12,10 @@
 --   concept                  concept that is fitted on and asked about
 --   method                   how the vector was fitted
 --   layer                    decoder block whose output is steered
---   fit_variant              variant the vector was fitted on
+--   fit_variant              variant the vector was fitted on; null where that is nothing, as of files and of
+--     features that a spec names
 --   variant                  variant the questions are asked under
---   in_distribution          whether they are the same
+--   in_distribution          whether they are the same, null likewise
 --   steerability             mean slope over items, logits per multiplier
 --   steerability_low         lower end of its cluster-t interval by question
 --   steerability_high        upper end
@@ -48,7 +49,9 @@ grid as materialized (
         $experiment, $model, $concept, $method, 'fitted', $split, $layer, $multiplier_bound,
         $confidence
     )
-    where resample is null and fit_dataset_ids = [dataset_id]
+    where
+        resample is null
+        and (fit_dataset_ids is null or fit_dataset_ids = [dataset_id])
 ),
 
 null_p as (

@@ -16,7 +16,8 @@
 --   model                    model
 --   method                   how the vectors were fitted
 --   layer                    decoder block that is steered, null for `best` (one for each concept)
---   n_concepts               concepts at home: asked under the variant the vector was fitted on
+--   n_concepts               concepts at home: asked under the variant the vector was fitted on; of vectors that
+--     were fitted on nothing (files, features that a spec names), under variant base
 --   steerability             mean over concepts of the mean slope at home, logits per multiplier
 --   steerability_low         lower end of its t interval over concepts
 --   steerability_high        upper end
@@ -48,7 +49,7 @@
 --   norm                     how the vectors were scaled
 --   operator                 how they were applied
 --   scope                    where they were applied
---   fit_variant              variant they were fitted on
+--   fit_variant              variant they were fitted on, null where that is nothing
 --   split                    split that is reported
 --   n_multipliers            multipliers behind a slope (the fewest)
 --   multiplier_bound         slopes are fitted over abs(multiplier) up to this
@@ -56,13 +57,21 @@
 
 with
 asked as materialized (
-    select card.*, run.parameters, card.fit_variant_ids = [card.variant_id] as is_home
+    select
+        card.*,
+        run.parameters,
+        coalesce(
+            card.fit_variant_ids = [card.variant_id],
+            card.variant_id in (select id from name where kind = 'variant' and name.name = 'base')
+        ) as is_home
     from asked_cards($experiment, $model, $concept, null, 'fitted', $layer) as card
     inner join run using (run_id)
     where
         card.resample is null
-        and card.fit_dataset_ids = [card.dataset_id]
-        and len(card.fit_variant_ids) = 1
+        and (
+            card.fit_dataset_ids is null
+            or (card.fit_dataset_ids = [card.dataset_id] and len(card.fit_variant_ids) = 1)
+        )
 ),
 
 shown as (
@@ -109,6 +118,7 @@ concept as materialized (
         asked.parameters,
         asked.scope,
         asked.fit_variant,
+        any_value(asked.variant_id) filter (where is_home) as home_variant_id,
         if($layer = 'best', null, cell.layer) as layer,
         avg(cell.steerability) filter (where is_home) as steerability,
         avg(cell.following) filter (where is_home) as following,
@@ -151,7 +161,7 @@ pair as (
             and reference.operator = concept.operator
             and reference.parameters = concept.parameters
             and reference.scope = concept.scope
-            and reference.fit_variant = concept.fit_variant
+            and reference.home_variant_id = concept.home_variant_id
             and reference.layer is not distinct from concept.layer
     qualify
         row_number() over (

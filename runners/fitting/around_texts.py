@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def around_texts(
-    texts: Texts, names: Sequence[str], vector: np.ndarray, fit: Estimator
+    texts: Texts, own: Texts, names: Sequence[str], vector: np.ndarray, fit: Estimator
 ) -> dict[str, float]:
     """Return what of a layer's geometry and stability has a meaning without pairs.
 
@@ -26,7 +26,8 @@ def around_texts(
     - noise_length, of a mean difference: estimate of sqrt(E|v - E v|^2), the standard error of the
       difference of two means of independent texts, as a length.
 
-    `names` are those of the texts, in order. A side of one text has no stability.
+    `own` is what the method is fitted on: the same texts, or their features (runners/fitting/
+    given.py). `names` are those of the texts, in order. A side of one text has no stability.
     """
     vector = vector.astype(np.float64)
     found = separation(texts.positive @ vector, texts.negative @ vector) if vector.any() else {}
@@ -35,8 +36,8 @@ def around_texts(
     if fit.is_mean_difference:
         found["noise_length"] = _noise_length(texts)
     draws = FEW_DRAWS if fit.is_slow else DRAWS
-    halves = halves_of_texts(names, texts.is_positive, draws)
-    return found | agreement((fit(texts.take(some)), fit(texts.take(~some))) for some in halves)
+    halves = halves_of_texts(names, own.is_positive, draws)
+    return found | agreement((fit(own.take(some)), fit(own.take(~some))) for some in halves)
 
 
 def _noise_length(texts: Texts) -> float:

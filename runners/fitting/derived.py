@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from runners.fitting.draws import gaussian_direction, resampled_rows
+from runners.fitting.given import given
 from runners.fitting.recipes import AtLayer, Recipe, steering_vector
 from runners.fitting.text_draws import resampled_texts, shuffled_labels
 from runners.fitting.training import joined, questions_of
@@ -138,7 +139,7 @@ class Deriver:
             return AtLayer(sought, parent.factor[layer], norm)
         assert self.how is not None, "a vector from a file has no training items"
         trainings = self.fitter.trainings(self.how)
-        pairs = joined(trainings, layer)
+        pairs = given(self.fitter, self.how, joined(trainings, layer))
         if layer not in self.settled:
             self.settled[layer] = self.fitter.estimator(self.how).settled(pairs)
         drawn = _drawn(pairs, questions_of(trainings), draw)

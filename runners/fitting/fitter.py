@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from runners.approximator.shelf import Approximators
     from runners.campaign.ids import Fit
     from runners.fitting.derived import Draw
+    from runners.methods.texts import Texts
     from runners.saes.shelf import Saes
     from specs.schema import Method, Read
 
@@ -76,6 +77,8 @@ class Fitter:
     """What methods take features of; null where no method can ask for any."""
     approximators: Approximators | None = None
     """What methods aim by; null likewise."""
+    features: dict[tuple[str, str], Texts] = field(default_factory=dict)
+    """(sae_id, read) -> features of the bench's texts, let go of with its activations."""
     _made: dict[str, SteeringVector] = field(default_factory=dict)
     _how: dict[str, Fitted] = field(default_factory=dict)
     n_fitted: int = 0
@@ -125,6 +128,7 @@ class Fitter:
 
         Whoever needs them again reads them again.
         """
+        self.features.clear()
         built = self.bench.dataset.variants
         kept = {built[variant].variant_id for variant in keep if variant in built}
         self.shelf.drop_dataset(self.bench.dataset.dataset_id, kept)

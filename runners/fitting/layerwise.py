@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runners.fitting.around_texts import around_texts
 from runners.fitting.geometry import geometry
+from runners.fitting.given import given
 from runners.fitting.norms import factors
 from runners.fitting.recipes import AtLayer
 from runners.fitting.sae_vectors import chosen, layers_of, sae_fit
@@ -40,11 +41,12 @@ def fit_layers(
     raw, around, features = {}, {}, {}
     for layer in layers_of(fitter, how.method):
         pairs = joined(trainings, layer)
-        fit = estimator.settled(pairs) if estimator else None
-        raw[layer] = fit(pairs) if fit else sought[layer]
+        own = given(fitter, how, pairs)
+        fit = estimator.settled(own) if estimator else None
+        raw[layer] = fit(own) if fit else sought[layer]
         if isinstance(how.method, SaeFitted):
-            features[layer] = chosen(sae_fit(fitter, how.method), pairs)
-        around[layer] = _around(pairs, questions, raw[layer], fit)
+            features[layer] = chosen(sae_fit(fitter, how.method), own)
+        around[layer] = _around(pairs, own, questions, raw[layer], fit)
     factor = factors(raw, norm, base, residual_norm)
     return {
         layer: AtLayer(
@@ -55,11 +57,16 @@ def fit_layers(
 
 
 def _around(
-    pairs: Pairs | Texts, questions: Sequence[str], vector: np.ndarray, fit: Estimator | None
+    pairs: Pairs | Texts,
+    own: Pairs | Texts,
+    questions: Sequence[str],
+    vector: np.ndarray,
+    fit: Estimator | None,
 ) -> dict[str, float]:
-    """Return the columns of `vector_layer` about what a vector was fitted on."""
+    """Return the columns of `vector_layer` about the activations, and fits on `own`."""
     if isinstance(pairs, Texts):
-        return around_texts(pairs, questions, vector, fit) if fit else {}
+        assert isinstance(own, Texts)
+        return around_texts(pairs, own, questions, vector, fit) if fit else {}
     about = geometry(pairs.positive, pairs.negative, vector)
     return about | (stability(pairs, questions, fit) if fit else {})
 

@@ -15,7 +15,7 @@ class Texts(NamedTuple):
     """
 
     rows: np.ndarray
-    """float [texts, d_model]."""
+    """float [texts, d_model]; [texts, 2, d_sae] of features (runners/saes/text_features.py)."""
     is_positive: np.ndarray
     """bool [texts]."""
 

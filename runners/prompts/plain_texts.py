@@ -37,6 +37,17 @@ def read_positions(text: TokenisedItem, read: Read) -> range:
     return range(starts[read], end)
 
 
+def encoded_from(text: TokenisedItem, read: Read, bos: int | None) -> int:
+    """Return the first position of a plain text that is encoded where features are averaged.
+
+    `mean_completion` begins with the text's own tokens, `mean_all` behind the BOS that the
+    tokenizer puts before: autoencoders are not trained on it (Lieberum et al. 2024).
+    """
+    if read == "mean_completion":
+        return len(text.prompt)
+    return int(text.prompt[:1] == (bos,))
+
+
 def _why_unfit(speaks: Speaks, tokens: Sequence[int], before: int) -> str | None:
     if len(tokens) <= before:
         return "no token: the tokenizer leaves nothing of the text"

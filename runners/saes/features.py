@@ -31,13 +31,17 @@ class Contrast(NamedTuple):
     """What training activations say of every feature."""
 
     difference: np.ndarray
-    """float64 [d_sae]: mean over positive activations minus mean over negative ones."""
+    """float64 [d_sae]: mean over positive activations (or texts) less that over negative ones."""
     density: np.ndarray
-    """float64 [d_sae]: share of all these activations in which it is above 0."""
+    """float64 [d_sae]: share of all these activations (or tokens) in which it is above 0."""
 
 
 def contrast(sae: LoadedSae, positive: np.ndarray, negative: np.ndarray) -> Contrast:
-    """Encode activations, float [items, d_model] each, and compare."""
+    """Encode activations, float [items, d_model] each, and compare.
+
+    Rows [texts, 2, d_sae] are features already, as `text_features` has them: of these each text
+    counts as an activation does, its share of tokens as whether a feature is above 0.
+    """
     means, fired = [], np.zeros(sae.d_sae)
     for side in (positive, negative):
         mean, active = _summed_up(sae, side)
@@ -50,6 +54,9 @@ def _summed_up(sae: LoadedSae, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Return sum and number of active rows of each feature, float64 [d_sae]."""
     import torch
 
+    if rows.ndim == 3:
+        means, shares = rows.sum(0, dtype=np.float64)
+        return means, shares
     total, active = np.zeros(sae.d_sae), np.zeros(sae.d_sae)
     for start in range(0, len(rows), ROWS):
         features = sae.encode(torch.from_numpy(rows[start : start + ROWS].astype(np.float32)))

@@ -221,6 +221,7 @@ def test_methods_without_pairs_point_from_negative_to_positive(
         ("lda", {"read": "answer_token"}, "reads answer_token"),
         ("file", {"file": "x.npy"}, None),
         ("sae_difference", {"sae": "tiny", "read": "last_token"}, None),
+        ("sae_difference", {"sae": "tiny"}, None),
         ("sae_difference", {"sae": "tiny", "read": "answer_token"}, "reads answer_token"),
     ],
 )

@@ -48,6 +48,7 @@ def test_the_sum_of_the_docs_is_one(here: Path) -> None:
         ("pc*", "no method matches 'pc*'"),
         ("random", "method random is not fitted on training activations"),
         ("vector", "method vector is not fitted on training activations"),
+        ("sae_difference", "sae_difference is not fitted on training activations alone"),
         ("mean_difference_last_token", "reads last_token, and this sum answer_token"),
         ("own", "method own is a sum that this one is part of"),
         ("other", "method other is a sum that this one is part of"),

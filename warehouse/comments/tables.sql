@@ -64,9 +64,9 @@ comment on table sae_check is
 'How well a sparse autoencoder fits the activations of a model. One row per sae_id, model_id, layer, text_set_id.';
 comment on column sae_check.n_tokens is 'Tokens whose activations were reconstructed';
 comment on table vector_feature is
-'The features that a vector is made of (it is the sum of their decoder rows) or aims at. One row per vector_id, layer, feature.';
+'The features whose decoder rows a vector is the sum of, or at which it aims. One row per vector_id, layer, feature.';
 comment on column vector_feature.coefficient is
-'What the decoder row is multiplied by in the sum, before the norm; of a vector that aims at features, the target';
+'What the decoder row is multiplied by in the sum, before the norm; of a vector that aims, its share of the target';
 comment on table feature_effect is
 'What steering does to features: effects above the stated floor, the largest of all, and those on features that the vector is made of or aims at. One row per run_id, layer, multiplier, sae_id, stream, feature.';
 comment on column feature_effect.effect is 'steered_mean - unsteered_mean';
