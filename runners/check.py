@@ -27,7 +27,7 @@ class Unreachable(NamedTuple):
     line: str
 
 
-SHOWN = 3
+SHOWN = 2
 """Names of a kind that a summary gives."""
 
 

@@ -40,7 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     # 4 streams: unsteered, and a vector and a null at 2 multipliers (0 is the unsteered).
     assert "3 scorer(s), 60 scores asked, 0 already there, 60 to make" in done.stderr
-    assert "said: 60 scores of a rollout written; `steerhouse analyse behaviour_coherence --experiment said` shows them" in done.stderr  # fmt: skip
+    assert "said: 60 scores of a rollout written" in done.stderr
+    assert "next: steerhouse analyse behaviour_coherence --experiment said" in done.stderr
     return folder
 
 

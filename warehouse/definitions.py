@@ -47,14 +47,23 @@ def _order(macros: dict[str, str]) -> Iterable[str]:
 
 
 def _views() -> Iterator[tuple[str, str]]:
-    for name in view_names():
+    for name in in_order():
         entry = files("warehouse") / "views" / f"{name}.sql"
         yield f"views/{name}.sql", entry.read_text("utf-8")
 
 
-def view_names() -> list[str]:
-    """Return the views, each after those it reads from (`views/order.txt`)."""
+def in_order() -> list[str]:
+    """Return the files of views/, each after those it reads from (`views/order.txt`).
+
+    Each makes the view of its name, or the table macro (a view with parameters).
+    """
     return (files("warehouse") / "views" / "order.txt").read_text("utf-8").split()
+
+
+def view_names() -> list[str]:
+    """Return the views."""
+    made = dict(_views())
+    return [name for name in in_order() if f"create view {name} as" in made[f"views/{name}.sql"]]
 
 
 @lru_cache(maxsize=1)

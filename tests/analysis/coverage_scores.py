@@ -2,7 +2,7 @@
 
 Ratings are drawn on the ten steps of a judge, from curves over multipliers like those of a steering
 vector (behaviour rises, coherence falls), or without any effect. The formulas are those of
-warehouse/macros/scores.sql and warehouse/views/rollout_score.sql, which
+warehouse/macros/scores.sql and warehouse/views/score_points.sql, which
 tests/analysis/test_rollout_scores.py holds equal to numpy's.
 """
 

@@ -22,7 +22,8 @@ from runners.rollouts.sampling import Sampling
 from specs.faults import Refused
 from specs.schema import PromptSet, Rollouts
 from tests.runners.fake_sae import FakeSae
-from tests.runners.families import WIDTH, random_model, stand_in, tiny
+from tests.runners.families import random_model, stand_in, tiny
+from tests.runners.family_configs import WIDTH
 from tests.runners.test_rollouts import TOKENS, asks, places
 
 torch.set_num_threads(1)

@@ -17,7 +17,8 @@ from runners.rollouts.sampled import Ask, Manner, Place, Sampled
 from runners.rollouts.sampling import Sampling
 from specs.faults import Refused
 from tests.runners.fake_sae import FakeSae
-from tests.runners.families import CONFIGS, WIDTH, random_model, stand_in, tiny
+from tests.runners.families import random_model, stand_in, tiny
+from tests.runners.family_configs import CONFIGS, WIDTH
 from tests.runners.stories import stories
 
 torch.set_num_threads(1)

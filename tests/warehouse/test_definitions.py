@@ -34,7 +34,7 @@ def test_all_views_of_the_design_are_there(empty: Path) -> None:
 def test_every_view_file_is_in_the_order_and_makes_its_view() -> None:
     folder = files("warehouse") / "views"
     names = {entry.name[:-4] for entry in folder.iterdir() if entry.name.endswith(".sql")}
-    assert names == set(definitions.view_names())
+    assert names == set(definitions.in_order())
     for name in names:
         made = (folder / f"{name}.sql").read_text()
         assert f"create view {name} as" in made or f"create macro {name}(" in made

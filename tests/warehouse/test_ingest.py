@@ -148,7 +148,7 @@ def test_relations_and_columns_of_a_later_code_are_refused(world: Any, tmp_path:
     import pyarrow.parquet as pq
 
     for name, table in {
-        "x": pa.table({"rollout": [{"run_id": "r"}]}),
+        "x": pa.table({"of_tomorrow": [{"run_id": "r"}]}),
         "y": pa.table({"name": [{"kind": "k", "id": "i", "name": "n", "colour": "red"}]}),
     }.items():
         pq.write_table(table, tmp_path / name)
@@ -157,7 +157,7 @@ def test_relations_and_columns_of_a_later_code_are_refused(world: Any, tmp_path:
         target.parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).rename(target)
     x, y = sorted(ingest(world.home).refused)
-    assert "holds rollout, which this steerhouse does not know" in x
+    assert "holds of_tomorrow, which this steerhouse does not know" in x
     assert "colour" in y
 
 
