@@ -130,6 +130,10 @@ def test_aiming_moves_the_target_more_and_what_it_leaks_into_less(home: Home) ->
     assert row[BREAD] > 0.15
     assert aimed[BREAD] < 0.05
     share = [effect[RAIN] / np.abs(effect).sum() for effect in (row, aimed)]
+    for name, effect, on_target in zip(("decoder row", "aimed"), (row, aimed), share, strict=True):
+        print(
+            f"{name}: rain {effect[RAIN]:+.3f}, bread {effect[BREAD]:+.3f}, on target {on_target:.2f}"
+        )
     assert share[1] > share[0] + 0.05
 
 
