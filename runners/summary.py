@@ -58,7 +58,8 @@ def _next(asked: Experiment, outcome: Outcome) -> list[str]:
     if outcome.asks_questions:
         found += ["steerability" if graded(each) else "effects" for each in asked.operators]
     if asked.text_sets:
-        found += ["damage_curve", *(["equal_damage"] if any_graded else [])]
+        equal = any_graded and outcome.asks_questions  # it compares slopes
+        found += ["damage_curve", *(["equal_damage"] if equal else [])]
     if asked.scorers:
         found += ["behaviour_coherence", "best_scale"]
     return list(dict.fromkeys(found))

@@ -41,6 +41,12 @@ class Words(ReadingScorer):
     case: Literal["ignore", "match"] = "ignore"
     """Whether `Love` is `love` (`ignore`), or not (`match`)."""
 
+    @model_validator(mode="after")
+    def _any_word(self) -> Words:
+        if "words" in self.model_fields_set and not self.words:
+            raise ValueError("words is empty; leave it out to count `scorer_words` of the concept")
+        return self
+
 
 class Classifier(ReadingScorer):
     """Probability of some labels under a text classification model of transformers."""

@@ -63,7 +63,7 @@ def rollout_rows(block: RolloutBlock, found: Block) -> list[dict[str, Any]]:
     evaluation = block.unit.evaluation_id
     cells: list[Cell | None] = list(block.cells) or [None]
     asked = [(cell, pair) for cell in cells for pair in block.pairs]
-    sampled, decode = found.sampled, block.unit.loaded.tokenizer.decode
+    sampled, tokenizer = found.sampled, block.unit.loaded.tokenizer
     rows = []
     for i, (cell, pair) in enumerate(asked):
         about = {
@@ -79,7 +79,7 @@ def rollout_rows(block: RolloutBlock, found: Block) -> list[dict[str, Any]]:
             {
                 "rollout_id": identity("rollout", **about),
                 **about,
-                "text": decode(tokens, skip_special_tokens=True),
+                "text": continuation(tokenizer, pair.opening.tokens, tokens),
                 "token_ids": tokens,
                 "n_tokens": len(tokens),
                 "logprob": sum(sampled.logprobs[i]) / len(tokens),
@@ -88,6 +88,20 @@ def rollout_rows(block: RolloutBlock, found: Block) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def continuation(tokenizer: Any, opening: Sequence[int], tokens: Sequence[int]) -> str:
+    """Return the text of `tokens` as it goes on from the text of `opening`.
+
+    Many tokenizers drop the space before the first word of what they decode: by itself `[ named]`
+    is `named`, and `a boy` + `named` one word.
+    """
+    before = tokenizer.decode(opening, skip_special_tokens=True)
+    whole: str = tokenizer.decode([*opening, *tokens], skip_special_tokens=True)
+    if whole.startswith(before):
+        return whole[len(before) :]
+    found: str = tokenizer.decode(tokens, skip_special_tokens=True)
+    return found
 
 
 def effect_rows(

@@ -38,6 +38,7 @@ def faults(tmp_path: Path, text: str) -> str:
         ("kind: classifier\nlabels: []\nhub: a/b\n", "labels"),
         ("kind: distinct_n\nn: 0\n", "at least 1"),
         ("kind: words\ncase: smart\n", "case"),
+        ("kind: words\nwords: []\n", "words is empty; leave it out"),
     ],
 )  # fmt: skip
 def test_faults_have_a_place(tmp_path: Path, text: str, says: str) -> None:
