@@ -52,6 +52,7 @@ def test_every_way_is_timed_beside_its_bound(shared: Path, home: Path) -> None:
     json.dumps(found)
 
 
+@pytest.mark.slow
 def test_both_ways_of_counting_the_reference(shared: Path, home: Path) -> None:
     found = sweep.measure(sweep.arguments([*TINY, "--only", "reference"]), home)["slow"]
     each, once = found.values()
@@ -61,6 +62,7 @@ def test_both_ways_of_counting_the_reference(shared: Path, home: Path) -> None:
     assert each["over_full_sweep"] / once["over_full_sweep"] == pytest.approx(28 / 25)
 
 
+@pytest.mark.slow
 def test_half_precision_and_a_model_in_memory(shared: Path, home: Path) -> None:
     """The path of `--device cuda --dtype bfloat16 --size 7b`, where there is no GPU."""
     options = sweep.arguments([*TINY, "--dtype", "bfloat16", "--only", "one layer"])
