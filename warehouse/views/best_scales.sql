@@ -71,43 +71,37 @@ in_sample as (
         row_number() over (of_run order by round(value, 9) desc, abs(multiplier), multiplier) = 1
 ),
 
+-- what either half chooses, beside the half that reports it
 chosen as (
-    select run_id, behaviour_id, coherence_id, layer, is_first, multiplier
-    from valued
-    where is_first is not null
+    select run_id, behaviour_id, coherence_id, layer, not half.is_first as is_first, multiplier
+    from valued as half
+    where half.is_first is not null
     qualify
         row_number() over (
-            partition by run_id, behaviour_id, coherence_id, layer, is_first
+            partition by run_id, behaviour_id, coherence_id, layer, half.is_first
             order by round(value, 9) desc, abs(multiplier), multiplier
         ) = 1
 ),
 
 held_out as (
     select
-        valued.run_id,
-        valued.behaviour_id,
-        valued.coherence_id,
-        valued.layer,
-        max(valued.multiplier) filter (where valued.is_first) as multiplier_first,
-        max(valued.multiplier) filter (where not valued.is_first) as multiplier_second,
-        sum(valued.n * valued.value) / sum(valued.n) as value,
-        sum(valued.n * valued.b) / sum(valued.n) as behaviour,
-        sum(valued.n * valued.c) / sum(valued.n) as coherence,
+        run_id,
+        behaviour_id,
+        coherence_id,
+        layer,
+        max(multiplier) filter (where is_first) as multiplier_first,
+        max(multiplier) filter (where not is_first) as multiplier_second,
+        sum(valued.n * value) / sum(valued.n) as value,
+        sum(valued.n * b) / sum(valued.n) as behaviour,
+        sum(valued.n * c) / sum(valued.n) as coherence,
         -- a half of one rollout has no variance, and so has the whole
-        if(count(valued.variance) = 2, sqrt(
-            cross_fit_inflation() * sum(pow(valued.n, 2) * valued.variance) / pow(sum(valued.n), 2)
+        if(count(variance) = 2, sqrt(
+            cross_fit_inflation() * sum(pow(valued.n, 2) * variance) / pow(sum(valued.n), 2)
         ), null) as error,
         sum(valued.n)::bigint as n
     from chosen
-    inner join valued
-        on
-            valued.run_id = chosen.run_id
-            and valued.behaviour_id = chosen.behaviour_id
-            and valued.coherence_id = chosen.coherence_id
-            and valued.layer = chosen.layer
-            and valued.multiplier = chosen.multiplier
-            and valued.is_first = not chosen.is_first
-    group by valued.run_id, valued.behaviour_id, valued.coherence_id, valued.layer
+    inner join valued using (run_id, behaviour_id, coherence_id, layer, multiplier, is_first)
+    group by run_id, behaviour_id, coherence_id, layer
     having count(*) = 2
 )
 
