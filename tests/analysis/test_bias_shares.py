@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
-import scipy.stats
 import statsmodels.api as sm
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from tests.analysis.bias_random import found, random_table
 from tests.analysis.bias_tables import Table, warehouse
 from tests.analysis.conftest import rows
-
-
-def random_table(seed: int, unbalanced: bool) -> Table:
-    """Return one to four items a question, letters and Yes as they fall, three runs."""
-    draw = np.random.default_rng(seed)
-    question = np.repeat(np.arange(30), draw.integers(1, 4, 30))
-    first = (draw.random(question.size) < (0.8 if unbalanced else 0.5)).astype(int)
-    yes = (draw.random(30) < 0.4)[question].astype(int) if unbalanced else question % 2
-    slopes = 1 + draw.normal(0, 1, (30, 3))[question] + draw.normal(0, 0.5, (question.size, 3))
-    slopes += 0.8 * first[:, None] - 0.5 * yes[:, None] + 0.9 * (first * yes)[:, None]
-    return Table(f"random {seed}", question, first, yes, slopes.astype(np.float32).astype(float))
 
 
 def one_a_question(seed: int, n: int = 60) -> Table:
@@ -46,13 +34,6 @@ def orders_as_they_fall(seed: int) -> Table:
     first, yes = np.concatenate(orders), (draw.random(30) < 0.4)[question].astype(int)
     slopes = draw.normal(0, 1, (30, 2))[question] + draw.normal(1, 0.5, (question.size, 2))
     return Table(f"orders {seed}", question, first, yes, slopes + 0.8 * first[:, None])
-
-
-def found(table: Table, run: int = 0, **given: str) -> dict[tuple[str, str], dict[str, Any]]:
-    with warehouse([table]) as connection:
-        answer = rows(connection, "bias_shares", **given)
-    own = [row for row in answer if row["run_id"] == table.run_id(run)]
-    return {(row["kind"], row["factor"]): row for row in own}
 
 
 def r2(slope: np.ndarray, columns: list[np.ndarray]) -> float:
@@ -174,36 +155,6 @@ def test_p_agrees_with_the_f_test(seed: int) -> None:
         assert own["order_free", factor]["p"] == pytest.approx(p, abs=sure)
 
 
-def test_intervals_are_the_jackknife_of_all_but_one_question() -> None:
-    """The others of a question's kind count more in its place, by weighted least squares."""
-    table = random_table(5, unbalanced=False)
-    row = found(table)["sequential", "letter"]
-    corners = np.zeros((30, 4))
-    np.add.at(corners, (table.question, 2 * table.first + table.yes), 1)
-    kinds: dict[tuple[float, ...], list[int]] = {}
-    for q in range(30):
-        kinds.setdefault(tuple(corners[q]), []).append(q)
-    smallest = min((len(own), key) for key, own in kinds.items() if len(own) > 1)[1]
-    for key in [key for key, own in kinds.items() if len(own) == 1]:
-        kinds[smallest] += kinds.pop(key)
-    variance = 0.0
-    for own in kinds.values():
-        weight = np.ones(30)
-        weight[own] = len(own) / (len(own) - 1)
-        z = []
-        for q in own:
-            kept = table.question != q
-            side = sm.add_constant(table.first[kept].astype(float))
-            fit = sm.WLS(table.slopes[kept, 0], side, weight[table.question[kept]]).fit()
-            z.append(np.arctanh(np.sqrt(fit.rsquared)))
-        variance += (len(own) - 1) / len(own) * ((np.array(z) - np.mean(z)) ** 2).sum()
-    assert row["z_standard_error"] == pytest.approx(np.sqrt(variance), rel=1e-4)
-    half = scipy.stats.t.ppf(0.975, np.floor(row["df"])) * np.sqrt(variance)
-    middle = np.arctanh(np.sqrt(row["adjusted"]))
-    assert row["share_low"] == pytest.approx(np.tanh(max(0, middle - half)) ** 2, rel=1e-3)
-    assert row["share_high"] == pytest.approx(np.tanh(middle + half) ** 2, rel=1e-3)
-
-
 def test_one_item_of_a_letter_is_undetermined() -> None:
     """As pride-humility of CAA_Dynamic: one item of ten has the positive option first."""
     draw = np.random.default_rng(0)
@@ -231,15 +182,6 @@ def test_one_item_of_a_letter_is_undetermined() -> None:
     assert factors[0]["adds"] is None
 
 
-def test_two_items_of_a_letter_have_a_wide_interval() -> None:
-    first = np.array([1, 1] + [0] * 8)
-    slopes = np.random.default_rng(1).normal(0, 0.3, (10, 1)) + 3 * first[:, None]
-    row = found(Table("greed", np.arange(10), first, np.zeros(10, int), slopes))["order_free", "letter"]  # fmt: skip
-    assert row["undetermined"] is None
-    assert row["p"] < 0.05
-    assert row["share_low"] < row["adjusted"] < row["share_high"]
-
-
 def test_where_slopes_do_not_differ_nothing_has_a_share() -> None:
     table = random_table(0, unbalanced=False)
     table.slopes = 1 + 1e-4 * (table.slopes - 1)
@@ -263,20 +205,6 @@ def test_answers_without_letters_and_factors_that_coincide() -> None:
         r2(table.slopes[:, 0], [table.first]), abs=1e-6
     )
     assert own["sequential", "yes_no"]["share"] is None
-
-
-def test_an_interval_stands_only_below_the_level() -> None:
-    draw = np.random.default_rng(3)
-    question = np.repeat(np.arange(20), 2)
-    slopes = draw.normal(0, 1, (20, 40))[question] + draw.normal(0, 1, (40, 40))
-    table = Table("null", question, np.tile([1, 0], 20), question % 2, slopes)
-    with warehouse([table]) as connection:
-        answer = [r for r in rows(connection, "bias_shares") if r["p"] is not None]
-    for row in answer:
-        assert (row["share_low"] is None) == (row["no_interval"] is not None)
-        if row["p"] >= 0.05:
-            assert row["no_interval"] == "p is not below 0.05"
-    assert any(row["p"] >= 0.05 for row in answer)
 
 
 def test_the_answer_depends_on_the_seed_and_on_no_order() -> None:
